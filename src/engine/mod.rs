@@ -1,0 +1,1 @@
+//! Runs a plan: supervisor, build actors, journal, redaction, clean-up.

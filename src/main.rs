@@ -1,0 +1,2 @@
+//! Arguments -> a face -> an exit status.
+fn main() {}

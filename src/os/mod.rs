@@ -1,0 +1,1 @@
+//! The machine that kiln runs on: paths, settings, locks, private files, signals.

@@ -1,0 +1,3 @@
+codes! {
+    SYNTAX = "K0101";
+}
