@@ -37,8 +37,11 @@ pub struct Field {
 #[derive(Clone, Debug)]
 pub enum Type {
     String,
-    /// A whole number.
-    Integer,
+    /// A whole number; both bounds belong to it.
+    Integer {
+        min: i64,
+        max: i64,
+    },
     Number,
     Bool,
     /// A Go duration, `1h30m`.
@@ -50,6 +53,39 @@ pub enum Type {
     Blocks(Arc<Fields>),
     /// Anything, unchecked.
     Any,
+}
+
+impl Type {
+    /// As in a sentence: `a list of strings`.
+    #[must_use]
+    pub fn described(&self) -> String {
+        match self {
+            Self::List(item) => format!("a list of {}", item.plural()),
+            Self::Map(item) => format!("a map of {}", item.plural()),
+            Self::String => "a string".into(),
+            Self::Integer { .. } => "a whole number".into(),
+            Self::Number => "a number".into(),
+            Self::Bool => "a boolean".into(),
+            Self::Duration => "a duration".into(),
+            Self::Block(_) => "a block".into(),
+            Self::Blocks(_) => "a list of blocks".into(),
+            Self::Any => "anything".into(),
+        }
+    }
+
+    fn plural(&self) -> &'static str {
+        match self {
+            Self::String => "strings",
+            Self::Integer { .. } => "whole numbers",
+            Self::Number => "numbers",
+            Self::Bool => "booleans",
+            Self::Duration => "durations",
+            Self::List(_) | Self::Blocks(_) => "lists",
+            Self::Map(_) => "maps",
+            Self::Block(_) => "blocks",
+            Self::Any => "values",
+        }
+    }
 }
 
 /// When a string of this field is rendered.
