@@ -104,11 +104,7 @@ pub trait Builder: Send + Sync {
     /// Moves on the time until which the owned things count as in use: the engine calls it each hour while the run lives.
     ///
     /// `owned`: what this build owns now, with ids. A failure is worth a warning, nothing more.
-    fn renew<'a>(
-        &'a self,
-        _owned: &'a [Resource],
-        _cx: &'a ReleaseContext,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
+    fn renew<'a>(&'a self, _owned: &'a [Resource], _cx: &'a ReleaseContext) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod builder;
 pub mod catalogue;
+pub mod communicator;
+pub mod config;
 pub mod contract;
 pub mod post_processor;
 pub mod provisioner;

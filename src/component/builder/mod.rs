@@ -1,1 +1,3 @@
-//! See the contract in [`super::contract`].
+//! The builders; see the contract in [`super::contract`].
+
+pub mod connect;

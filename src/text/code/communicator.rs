@@ -1,1 +1,12 @@
-codes! {}
+codes! {
+    USERNAME = "K0701";
+    FILE_MISSING = "K0702";
+    CERTIFICATE_WITHOUT_KEY = "K0703";
+    BASTION_AUTH = "K0704";
+    BASTION_AND_PROXY = "K0705";
+    TUNNEL = "K0706";
+    PORT = "K0707";
+    WINRM_USERNAME = "K0708";
+    NULL_HOST = "K0709";
+    NULL_AUTH = "K0710";
+}
