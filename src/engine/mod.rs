@@ -1,1 +1,3 @@
 //! Runs a plan: supervisor, build actors, journal, redaction, clean-up.
+
+pub mod answer;

