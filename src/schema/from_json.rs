@@ -57,6 +57,9 @@ impl<'a> Reader<'a> {
         if one_of.is_empty() {
             one_of = self.variants(schema);
         }
+        if let Some(items) = self.plain(schema).get("items").filter(|_| one_of.is_empty()) {
+            one_of = self.variants(items);
+        }
         Field {
             name: name.to_owned(),
             ty,

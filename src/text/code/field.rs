@@ -1,1 +1,14 @@
-codes! {}
+codes! {
+    UNKNOWN_KEY = "K0501";
+    WRONG_TYPE = "K0502";
+    REQUIRED = "K0503";
+    NOT_ONE_OF = "K0504";
+    OLD_NAME = "K0505";
+    DEPRECATED = "K0506";
+    NOT_BUILT = "K0507";
+    NOT_BUILT_VALUE = "K0508";
+    BARE_DURATION = "K0509";
+    NOT_A_DURATION = "K0510";
+    OUT_OF_RANGE = "K0511";
+    KEY_TWICE = "K0512";
+}
