@@ -1,7 +1,25 @@
 //! EC2: clients, credentials, the account-wide watcher, the call budget, and what went wrong in words.
 //!
+//! [`Clouds`] is shared by all builds of a process. From an [`Access`] it gives an [`Account`], and from that a [`Region`],
+//! each made once; a region has the EC2 client, the look-ups that are made once, and the waits.
+//!
 //! Not here: what to make (the builders).
 
-/// The clients and watchers of this process, shared by all builds: one for each account, endpoint and region.
-#[derive(Default)]
-pub struct Clouds {}
+pub mod access;
+pub mod account;
+pub mod budget;
+mod credentials;
+pub mod failure;
+mod http;
+mod known;
+mod public_address;
+pub mod region;
+mod token;
+pub mod watch;
+
+pub use access::{Access, AssumeRole, Polling};
+pub use account::{Account, Clouds, partition_of};
+pub use failure::{code_of, failure, is_not_found, is_throttled};
+pub use region::Region;
+pub use token::client_token;
+pub use watch::{InstanceGoal, Limit, Wait};

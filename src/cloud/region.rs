@@ -1,0 +1,116 @@
+//! One region of an account: the client, the look-ups that are made once, and the waits.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::config::SharedHttpClient;
+use aws_sdk_ec2::config::http::HttpResponse;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use tokio::sync::OnceCell;
+
+use super::budget::Budget;
+use super::watch::Watchers;
+use super::{failure, http};
+use crate::run::Failure;
+
+type Answer = Arc<dyn Any + Send + Sync>;
+
+/// A region of an account, with what its builds share.
+pub struct Region {
+    /// `eu-central-1`.
+    pub name: String,
+    /// Every call through it is counted in the region's budget.
+    pub ec2: aws_sdk_ec2::Client,
+    pub(super) budget: Arc<Budget>,
+    pub(super) watchers: Watchers,
+    answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    decode: Option<aws_sdk_sts::Client>,
+}
+
+impl Region {
+    pub(super) fn new(
+        name: &str,
+        config: &SdkConfig,
+        client: &SharedHttpClient,
+        endpoint: &str,
+        decode: Option<aws_sdk_sts::Client>,
+    ) -> Self {
+        let budget = Arc::new(Budget::default());
+        let mut builder = aws_sdk_ec2::config::Builder::from(config)
+            .region(aws_sdk_ec2::config::Region::new(name.to_owned()))
+            .http_client(http::budgeted(client.clone(), budget.clone()))
+            // The SDK's quota of retries is for services that fail; against throttling the budget above is what helps.
+            .retry_partition(
+                aws_sdk_ec2::config::retry::RetryPartition::custom(format!("kiln-{name}"))
+                    .token_bucket(aws_sdk_ec2::config::retry::TokenBucket::unlimited())
+                    .build(),
+            );
+        if !endpoint.is_empty() {
+            builder = builder.endpoint_url(endpoint);
+        }
+        let ec2 = aws_sdk_ec2::Client::from_conf(builder.build());
+        let watchers = Watchers::new(&ec2);
+        Self { name: name.to_owned(), ec2, budget, watchers, answers: Mutex::default(), decode }
+    }
+
+    /// The answer to a look-up, asked once a process: who asks meanwhile waits for the same answer, who asks later gets it at
+    /// once. Errors are not kept. `key` must tell look-ups apart, their type included: `subnets vpc-1`.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub async fn once<T, F>(&self, key: &str, ask: impl FnOnce() -> F) -> Result<T, Failure>
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        // The type is part of the key: a key used for two types is two look-ups.
+        let key = format!("{} {key}", std::any::type_name::<T>());
+        let cell = self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let answer = cell.get_or_try_init(|| async { ask().await.map(|t| Arc::new(t) as Answer) }).await?;
+        answer.downcast_ref().cloned().ok_or_else(|| Failure::other("two look-ups have one key"))
+    }
+
+    /// How many calls a second AWS's complaints have left; `None`: as many as come.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        self.budget.rate()
+    }
+
+    /// As [`failure`], and with `decode_authorization_messages` the encoded part of a refusal in clear.
+    pub async fn failure<E>(&self, err: &SdkError<E, HttpResponse>, what: &str) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let mut failure = failure(err, what);
+        let Some(sts) = &self.decode else { return failure };
+        let Some((before, encoded)) = split_encoded(&failure.message) else { return failure };
+        let answer = sts.decode_authorization_message().encoded_message(encoded).send().await;
+        if let Some(clear) = answer.ok().and_then(|a| a.decoded_message().map(str::to_owned)) {
+            failure.message = format!("{before}Authorization failure message: {clear}");
+        }
+        failure
+    }
+}
+
+/// What stands before the encoded part of a refusal, and that part.
+fn split_encoded(message: &str) -> Option<(&str, &str)> {
+    let (before, after) = message.split_once("Encoded authorization failure message: ")?;
+    let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || "-_+/=".contains(c))).unwrap_or(after.len());
+    let encoded = after.get(..end)?;
+    (!encoded.is_empty()).then_some((before, encoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_encoded;
+
+    #[test]
+    fn the_encoded_part_of_a_refusal_is_found() {
+        let text = "You are not authorized. Encoded authorization failure message: Ab-_9 (UnauthorizedOperation)";
+        assert_eq!(split_encoded(text), Some(("You are not authorized. ", "Ab-_9")));
+        assert_eq!(split_encoded("You are not authorized."), None);
+    }
+}
