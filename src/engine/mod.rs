@@ -1,3 +1,13 @@
 //! Runs a plan: supervisor, build actors, journal, redaction, clean-up.
+//!
+//! [`start`] gives an [`EngineHandle`]; facts come out of it, commands go in. Not here: what a component does.
 
 pub mod answer;
+pub mod handle;
+pub mod names;
+mod publish;
+pub mod read;
+pub mod start;
+
+pub use handle::{EngineHandle, RunOutcome, Subscription};
+pub use start::{RunInputs, StartError, StartRequest, start};

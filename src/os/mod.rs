@@ -1,1 +1,6 @@
 //! The machine that kiln runs on: paths, settings, locks, private files, signals.
+
+pub mod lock;
+pub mod paths;
+pub mod private_file;
+pub mod signal;

@@ -95,6 +95,7 @@ pub enum Fact {
     /// The journal's index of output: `bytes` more of the attempt's log from `offset` on.
     OutputAt {
         step: StepId,
+        stream: Stream,
         offset: u64,
         bytes: u64,
     },
