@@ -1,1 +1,12 @@
-codes! {}
+codes! {
+    HCL2 = "K1001";
+    NO_SUCH_NAME = "K1002";
+    NOTHING_TO_BUILD = "K1003";
+    SAME_NAME = "K1004";
+    SECRET_NAME = "K1005";
+    UNKNOWN_TYPE = "K1006";
+    TYPE_NOT_BUILT = "K1007";
+    NO_MACHINE = "K1008";
+    DESTROYS_IMAGE = "K1009";
+    BAD_RETRIES = "K1010";
+}
