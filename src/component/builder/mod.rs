@@ -1,3 +1,4 @@
 //! The builders; see the contract in [`super::contract`].
 
+pub mod amazon;
 pub mod connect;

@@ -1,0 +1,4 @@
+//! Amazon machine images.
+
+pub mod check;
+pub mod config;
