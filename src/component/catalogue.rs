@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contract::{Builder, PostProcessor, Provisioner};
+use super::{builder, provisioner};
 use crate::schema::{Component, Kind};
 
 // One line a component: its type as templates write it, and what does it.
 
-static BUILDERS: &[(&str, &dyn Builder)] = &[];
+static BUILDERS: &[(&str, &dyn Builder)] = &[("null", &builder::null::Null), ("file", &builder::file::File)];
 
-static PROVISIONERS: &[(&str, &dyn Provisioner)] = &[];
+static PROVISIONERS: &[(&str, &dyn Provisioner)] = &[
+    ("shell", &provisioner::shell::Shell),
+    ("file", &provisioner::file::File),
+    ("shell-local", &provisioner::shell_local::ShellLocal),
+    ("breakpoint", &provisioner::breakpoint::Breakpoint),
+    ("sleep", &provisioner::sleep::Sleep),
+];
 
 static POST_PROCESSORS: &[(&str, &dyn PostProcessor)] = &[];
 

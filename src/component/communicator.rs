@@ -2,6 +2,7 @@
 //!
 //! Not here: the connecting itself ([`super::builder::connect`]) and the protocol (`remote`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -9,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::config::GoDuration;
 use super::contract::CheckContext;
+use crate::remote::{Auth, Bastion, ConnectOptions, Hidden, HostKeys, Socks5, TransferMethod, Tunnel};
 use crate::text::Diagnostic;
 use crate::text::code::communicator as code;
 
 /// Packer's default for `ssh_port`.
 pub const SSH_PORT: u16 = 22;
+/// Packer's default for `ssh_proxy_port`.
+pub const SOCKS_PORT: u16 = 1080;
 /// Packer's default for `ssh_handshake_attempts`.
 pub const HANDSHAKE_ATTEMPTS: u32 = 10;
 /// Packer's default for `ssh_timeout`, where neither it nor `ssh_handshake_attempts` is written.
@@ -34,7 +38,7 @@ pub struct CommunicatorConfig {
     pub ssh_host: String,
     /// The port of the machine's SSH server.
     #[schemars(extend("default" = 22))]
-    pub ssh_port: Option<i64>,
+    pub ssh_port: Option<u16>,
     /// The user to log in as, such as `ubuntu`, `ec2-user`, `admin` or `root`: the source image decides.
     pub ssh_username: String,
     /// The password to log in with; it also answers every question of keyboard-interactive authentication.
@@ -50,7 +54,7 @@ pub struct CommunicatorConfig {
     #[schemars(extend("x-kiln-one-of" = ["rsa", "ed25519"]))]
     pub temporary_key_pair_type: String,
     /// Bits of a temporary RSA key: 2048 or more. Has no meaning for `ed25519`.
-    pub temporary_key_pair_bits: Option<i64>,
+    pub temporary_key_pair_bits: Option<u32>,
     /// Takes the temporary key's line out of the image's `authorized_keys`. kiln does so unless this says `false`.
     #[schemars(extend("default" = true))]
     pub ssh_clear_authorized_keys: Option<bool>,
@@ -76,12 +80,12 @@ pub struct CommunicatorConfig {
     pub ssh_disable_agent_forwarding: bool,
     /// How often logging in may be refused before the build fails; 10 where neither this nor `ssh_timeout` is set.
     #[schemars(extend("default" = 10))]
-    pub ssh_handshake_attempts: Option<i64>,
+    pub ssh_handshake_attempts: Option<u32>,
     /// A host to connect through. One of its own ways to log in must be given too.
     pub ssh_bastion_host: String,
     /// The port of the bastion's SSH server.
     #[schemars(extend("default" = 22))]
-    pub ssh_bastion_port: Option<i64>,
+    pub ssh_bastion_port: Option<u16>,
     /// Logs in to the bastion with the keys of the running SSH agent.
     pub ssh_bastion_agent_auth: bool,
     /// The user to log in to the bastion as.
@@ -103,7 +107,7 @@ pub struct CommunicatorConfig {
     pub ssh_proxy_host: String,
     /// The proxy's port.
     #[schemars(extend("default" = 1080))]
-    pub ssh_proxy_port: Option<i64>,
+    pub ssh_proxy_port: Option<u16>,
     /// The user to log in to the proxy as.
     pub ssh_proxy_username: String,
     /// The password for the proxy.
@@ -115,10 +119,8 @@ pub struct CommunicatorConfig {
     /// Gives a connection up that has been silent for this long; 0: never.
     pub ssh_read_write_timeout: GoDuration,
     /// Ports of the machine that lead back here, each `PORT:HOST:PORT`.
-    #[schemars(extend("x-kiln-not-built" = "tunnels are not opened yet"))]
     pub ssh_remote_tunnels: Vec<String>,
     /// Ports of this host that lead to the machine, each `PORT:HOST:PORT`.
-    #[schemars(extend("x-kiln-not-built" = "tunnels are not opened yet"))]
     pub ssh_local_tunnels: Vec<String>,
     /// A public key as bytes. Packer uses it between its own parts.
     #[schemars(extend("x-kiln-not-built" = "use `ssh_private_key_file`"))]
@@ -138,7 +140,7 @@ pub struct CommunicatorConfig {
     pub winrm_no_proxy: bool,
     /// The port for WinRM: 5985, or 5986 with `winrm_use_ssl`.
     #[schemars(extend("default" = 5985))]
-    pub winrm_port: Option<i64>,
+    pub winrm_port: Option<u16>,
     /// How long to wait for WinRM.
     #[schemars(extend("default" = "30m"))]
     pub winrm_timeout: Option<GoDuration>,
@@ -171,7 +173,7 @@ impl CommunicatorConfig {
     /// The SSH port: the template's, else `env_default` (`KILN_SSH_PORT`), else 22.
     #[must_use]
     pub fn port(&self, env_default: Option<u16>) -> u16 {
-        port(self.ssh_port).or(env_default).unwrap_or(SSH_PORT)
+        self.ssh_port.filter(|&n| n != 0).or(env_default).unwrap_or(SSH_PORT)
     }
 
     /// How long to try to connect; `None`: without end. Setting only `ssh_handshake_attempts` takes the limit away, as in
@@ -195,7 +197,7 @@ impl CommunicatorConfig {
     }
 
     fn attempts_written(&self) -> Option<u32> {
-        self.ssh_handshake_attempts.and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0)
+        self.ssh_handshake_attempts.filter(|&n| n > 0)
     }
 
     /// How often to ask for a sign of life; `None`: never.
@@ -217,9 +219,60 @@ impl CommunicatorConfig {
             && !self.ssh_agent_auth
     }
 
+    /// What it takes to reach `host`. `temporary_key` is the private key that the builder made, in OpenSSH form.
+    #[must_use]
+    pub fn connect_options(
+        &self,
+        host: &str,
+        env_port: Option<u16>,
+        temporary_key: Option<&str>,
+        host_keys: Arc<HostKeys>,
+    ) -> ConnectOptions {
+        let mut options = ConnectOptions::new(host, self.port(env_port), &self.ssh_username);
+        let key = (self.ssh_private_key_file.as_str(), self.ssh_certificate_file.as_str());
+        options.auth = auth(self.ssh_agent_auth, key, temporary_key, &self.ssh_password);
+        options.read_write_timeout = Some(self.ssh_read_write_timeout.or_zero()).filter(|t| !t.is_zero());
+        options.keep_alive = self.keep_alive();
+        options.pty = self.ssh_pty;
+        options.transfer = match self.ssh_file_transfer_method.as_str() {
+            "scp" => TransferMethod::Scp,
+            _ => TransferMethod::Sftp,
+        };
+        options.ciphers.clone_from(&self.ssh_ciphers);
+        options.key_exchange.clone_from(&self.ssh_key_exchange_algorithms);
+        options.bastion = (!self.ssh_bastion_host.is_empty()).then(|| self.bastion());
+        options.proxy = (!self.ssh_proxy_host.is_empty()).then(|| Socks5 {
+            host: self.ssh_proxy_host.clone(),
+            port: self.ssh_proxy_port.filter(|&n| n != 0).unwrap_or(SOCKS_PORT),
+            user: (!self.ssh_proxy_username.is_empty()).then(|| self.ssh_proxy_username.clone()),
+            password: (!self.ssh_proxy_password.is_empty()).then(|| Hidden::new(&self.ssh_proxy_password)),
+        });
+        options.agent_forwarding = !self.ssh_disable_agent_forwarding;
+        let tunnels = |texts: &[String]| texts.iter().filter_map(|t| t.parse().ok()).collect();
+        options.local_tunnels = tunnels(&self.ssh_local_tunnels);
+        options.remote_tunnels = tunnels(&self.ssh_remote_tunnels);
+        options.host_keys = host_keys;
+        options
+    }
+
+    fn bastion(&self) -> Bastion {
+        // Without a key of its own the bastion takes the machine's, and then its certificate too, as in Packer.
+        let key = if self.ssh_bastion_private_key_file.is_empty() {
+            (self.ssh_private_key_file.as_str(), self.ssh_certificate_file.as_str())
+        } else {
+            (self.ssh_bastion_private_key_file.as_str(), self.ssh_bastion_certificate_file.as_str())
+        };
+        let user = if self.ssh_bastion_username.is_empty() { &self.ssh_username } else { &self.ssh_bastion_username };
+        Bastion {
+            host: self.ssh_bastion_host.clone(),
+            port: self.ssh_bastion_port.filter(|&n| n != 0).unwrap_or(SSH_PORT),
+            user: user.clone(),
+            auth: auth(self.ssh_bastion_agent_auth, key, None, &self.ssh_bastion_password),
+        }
+    }
+
     /// Rules over several fields. The config has passed its schema.
     pub fn check(&self, cx: &mut CheckContext<'_>) {
-        self.check_ports(cx);
         match self.kind() {
             Kind::Ssh => self.check_ssh(cx),
             Kind::WinRm if self.winrm_username.is_empty() && !cx.places.unknown("winrm_username") => {
@@ -269,12 +322,10 @@ impl CommunicatorConfig {
         for (field, tunnels) in
             [("ssh_local_tunnels", &self.ssh_local_tunnels), ("ssh_remote_tunnels", &self.ssh_remote_tunnels)]
         {
-            for (i, tunnel) in tunnels.iter().enumerate().filter(|(_, t)| !is_tunnel(t)) {
+            for (i, tunnel) in tunnels.iter().enumerate() {
+                let Err(why) = tunnel.parse::<Tunnel>() else { continue };
                 let span = cx.places.value(&format!("{field}.{i}"));
-                cx.diagnostics.push(
-                    Diagnostic::error(code::TUNNEL, span, format!("`{tunnel}` is no tunnel"))
-                        .help("write a tunnel as `PORT:HOST:PORT`, such as `8080:localhost:80`"),
-                );
+                cx.diagnostics.push(Diagnostic::error(code::TUNNEL, span, why));
             }
         }
     }
@@ -324,39 +375,23 @@ impl CommunicatorConfig {
             );
         }
     }
-
-    fn check_ports(&self, cx: &mut CheckContext<'_>) {
-        let ports = [
-            ("ssh_port", self.ssh_port),
-            ("ssh_bastion_port", self.ssh_bastion_port),
-            ("ssh_proxy_port", self.ssh_proxy_port),
-            ("winrm_port", self.winrm_port),
-        ];
-        for (field, value) in ports {
-            if let Some(n) = value.filter(|n| !(0..=65535).contains(n)) {
-                let span = cx.places.value(field);
-                cx.diagnostics.push(
-                    Diagnostic::error(code::PORT, span, format!("`{field}` is {n}, which is no port"))
-                        .help("ports run from 1 to 65535"),
-                );
-            }
-        }
-    }
 }
 
-/// A port that a template sets; 0 is as if it were not set.
-#[must_use]
-pub fn port(value: Option<i64>) -> Option<u16> {
-    value.and_then(|n| u16::try_from(n).ok()).filter(|&n| n != 0)
-}
-
-fn is_tunnel(text: &str) -> bool {
-    let is_port = |s: &str| s.parse::<u16>().is_ok_and(|n| n != 0);
-    match (text.split_once(':'), text.rsplit_once(':')) {
-        (Some((first, _)), Some((middle, last))) => {
-            let host = middle.get(first.len() + 1..).unwrap_or("");
-            is_port(first) && is_port(last) && !host.is_empty()
-        }
-        _ => false,
+/// The ways to log in, in Packer's order: agent, key file, temporary key, password.
+fn auth(agent: bool, (key, certificate): (&str, &str), temporary_key: Option<&str>, password: &str) -> Vec<Auth> {
+    let mut ways = Vec::new();
+    if agent {
+        ways.push(Auth::Agent);
     }
+    if !key.is_empty() {
+        if !certificate.is_empty() {
+            ways.push(Auth::Certificate { key: key.into(), certificate: certificate.into() });
+        }
+        ways.push(Auth::Key { path: key.into() });
+    }
+    ways.extend(temporary_key.map(|text| Auth::KeyText(Hidden::new(text))));
+    if !password.is_empty() {
+        ways.push(Auth::Password(Hidden::new(password)));
+    }
+    ways
 }

@@ -184,6 +184,8 @@ pub struct StepContext {
 /// What the steps of one attempt share: the link to the machine, and what was learnt.
 #[derive(Default)]
 pub struct Machine {
+    /// The keys by which hosts are known again on every reconnect.
+    pub host_keys: Arc<crate::remote::HostKeys>,
     communicator: std::sync::Mutex<Option<Arc<dyn Communicator>>>,
     learnt: std::sync::Mutex<Learnt>,
 }

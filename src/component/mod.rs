@@ -8,5 +8,8 @@ pub mod catalogue;
 pub mod communicator;
 pub mod config;
 pub mod contract;
+pub mod late;
 pub mod post_processor;
 pub mod provisioner;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -3,4 +3,5 @@
 pub mod lock;
 pub mod paths;
 pub mod private_file;
+pub mod process_group;
 pub mod signal;

@@ -2,3 +2,5 @@
 
 pub mod amazon;
 pub mod connect;
+pub mod file;
+pub mod null;

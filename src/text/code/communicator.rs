@@ -5,8 +5,9 @@ codes! {
     BASTION_AUTH = "K0704";
     BASTION_AND_PROXY = "K0705";
     TUNNEL = "K0706";
-    PORT = "K0707";
-    WINRM_USERNAME = "K0708";
-    NULL_HOST = "K0709";
-    NULL_AUTH = "K0710";
+    WINRM_USERNAME = "K0707";
+    NULL_HOST = "K0708";
+    NULL_AUTH = "K0709";
+    FILE_BOTH = "K0710";
+    FILE_EMPTY = "K0711";
 }

@@ -1,1 +1,11 @@
-codes! {}
+codes! {
+    NO_SCRIPT = "K0801";
+    SEVERAL_SCRIPTS = "K0802";
+    FILE_MISSING = "K0803";
+    ENVIRONMENT = "K0804";
+    SYSTEM = "K0805";
+    NO_SOURCE = "K0806";
+    CONTENT_AND_SOURCE = "K0807";
+    CONTENT_DOWNLOAD = "K0808";
+    CONTENT_NAME = "K0809";
+}

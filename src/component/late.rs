@@ -1,0 +1,71 @@
+//! Rendering a field when its step is due: with what the build has learnt by then.
+
+use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
+
+use super::contract::StepContext;
+use crate::run::Failure;
+use crate::template::engine::{LateScope, render_late};
+
+/// The name under which a builder learns what `{{build …}}` gives: a map (`ID`, `Host`, `SourceAMI`).
+pub const BUILD_VALUES: &str = "build_values";
+
+/// What Packer gives for a value that a builder does not have.
+const NOT_HERE: [(&str, &str); 4] = [
+    ("ID", "ERR_ID_NOT_IMPLEMENTED_BY_BUILDER"),
+    ("PackerHTTPIP", "ERR_HTTP_IP_NOT_IMPLEMENTED_BY_BUILDER"),
+    ("PackerHTTPPort", "ERR_HTTP_PORT_NOT_IMPLEMENTED_BY_BUILDER"),
+    ("PackerHTTPAddr", "ERR_HTTP_ADDR_NOT_IMPLEMENTED_BY_BUILDER"),
+];
+
+/// The dot: the build's values, and `extra` over them.
+pub fn dot<'a>(cx: &StepContext, extra: impl IntoIterator<Item = (&'a str, String)>) -> Json {
+    let mut values: Map<String, Json> = NOT_HERE.iter().map(|(k, v)| ((*k).to_owned(), Json::from(*v))).collect();
+    values.insert("PackerRunUUID".into(), run_uuid(cx).into());
+    values.extend(cx.learnt::<Map<String, Json>>(BUILD_VALUES).unwrap_or_default());
+    values.extend(extra.into_iter().map(|(k, v)| (k.to_owned(), Json::from(v))));
+    Json::Object(values)
+}
+
+/// Renders `text`, the value of `field`.
+///
+/// # Errors
+/// A failure of kind `Config` that names the field.
+pub fn render(cx: &StepContext, field: &str, text: &str, dot: &Json) -> Result<String, Failure> {
+    if !text.contains("{{") {
+        return Ok(text.to_owned());
+    }
+    let (cwd, template_dir) = (cx.cwd.to_string_lossy(), cx.template_dir.to_string_lossy());
+    let scope = LateScope {
+        dot,
+        start: cx.start,
+        seed: cx.seed,
+        cwd: &cwd,
+        template_dir: &template_dir,
+        build_name: &cx.build.name,
+        build_type: &cx.build.builder_type,
+    };
+    render_late(text, &scope).map_err(|e| Failure::config(format!("`{field}` cannot be rendered: {e}")))
+}
+
+/// Adds to what `{{build …}}` gives; durable when it returns.
+///
+/// # Errors
+/// A failure of kind `Journal`.
+pub async fn learn_build_values<'a>(
+    cx: &StepContext,
+    values: impl IntoIterator<Item = (&'a str, String)>,
+) -> Result<(), Failure> {
+    let mut known = cx.learnt::<Map<String, Json>>(BUILD_VALUES).unwrap_or_default();
+    known.extend(values.into_iter().map(|(k, v)| (k.to_owned(), Json::from(v))));
+    cx.learn(BUILD_VALUES, &known).await
+}
+
+/// Packer's UUID of the run: the same in every build and attempt, made from the run's start and seed in Packer's
+/// time-ordered form.
+pub fn run_uuid(cx: &StepContext) -> String {
+    let hash = Sha256::digest(format!("{} {}", cx.run, cx.seed));
+    let hex: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let seconds = u32::try_from(cx.start).unwrap_or_default();
+    format!("{seconds:08x}-{}-{}-{}-{}", &hex[..4], &hex[4..8], &hex[8..12], &hex[12..])
+}
