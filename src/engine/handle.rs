@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::names::LogNames;
 use super::publish::Published;
 use super::read;
+use crate::run::state::BuildState;
 use crate::run::{Command, Event, RunId, RunState, Seq};
 
 /// A running engine. Clones are handles to the same run; the run goes on when all are dropped.
@@ -74,6 +76,25 @@ impl EngineHandle {
         }
     }
 
+    /// Every fact of the run, from the first one on; the snapshot is empty.
+    #[must_use]
+    pub fn subscribe_from_start(&self) -> Subscription {
+        let mut subscription = self.subscribe();
+        let missed = read::events_after(&self.dir, 0).unwrap_or_default();
+        let upto = subscription.seq;
+        subscription.caught_up.extend(missed.into_iter().filter(|e| e.seq <= upto).map(Arc::new));
+        subscription.snapshot = RunState::default();
+        subscription.seq = 0;
+        subscription
+    }
+
+    /// The log of a build's last attempt.
+    #[must_use]
+    pub fn log_path(&self, build: &BuildState) -> PathBuf {
+        let names = self.published.with(|state| LogNames::of(state.builds.keys()));
+        self.dir.join(names.log(&build.id, build.attempt))
+    }
+
     /// Returns when the run has ended: all is cleaned up, the journal closed and `result.json` written.
     pub async fn ended(&self) -> RunOutcome {
         let mut outcome = self.outcome.clone();
@@ -88,6 +109,12 @@ impl EngineHandle {
 }
 
 impl Subscription {
+    /// Whether [`Self::next`] would return at once with a fact.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        !self.caught_up.is_empty() || !self.tail.is_empty()
+    }
+
     /// The next fact, in order and without gaps; `None` after the last one of the run.
     ///
     /// A face that is slower than the engine never holds it up: what it missed is read from the journal and the logs.
