@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod handle;
+pub mod load;
 pub mod names;
 mod publish;
 pub mod read;

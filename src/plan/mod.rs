@@ -71,9 +71,7 @@ pub fn evaluate(
     let mut evaluation = Evaluation::default();
     let Some(source) = sources.get(template).cloned() else { return evaluation };
     if is_hcl(&source.name) {
-        let message = "HCL2 templates are not read yet";
-        let help = "kiln reads JSON templates so far; `packer` can build this one meanwhile";
-        evaluation.diagnostics.push(Diagnostic::error(code::HCL2, Span::new(template, 0, 0), message).help(help));
+        evaluation.diagnostics.push(hcl(template));
         return evaluation;
     }
     let root = json::parse(&source, &mut evaluation.diagnostics);
@@ -97,6 +95,24 @@ pub fn evaluate(
     }
     evaluation.document = Some(document);
     evaluation
+}
+
+/// What is wrong with the form of a template, as far as its text alone tells (`-syntax-only`).
+#[must_use]
+pub fn syntax(sources: &Sources, template: SourceId) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let Some(source) = sources.get(template) else { return diagnostics };
+    if is_hcl(&source.name) {
+        diagnostics.push(hcl(template));
+    } else if let Some(root) = json::parse(source, &mut diagnostics) {
+        document::read(&root, &mut diagnostics);
+    }
+    diagnostics
+}
+
+fn hcl(template: SourceId) -> Diagnostic {
+    Diagnostic::error(code::HCL2, Span::new(template, 0, 0), "HCL2 templates are not read yet")
+        .help("kiln reads JSON templates so far; `packer` can build this one meanwhile")
 }
 
 /// Whether Packer would read a file of this name as HCL2.
