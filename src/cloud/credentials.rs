@@ -8,11 +8,11 @@ use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::imds;
 use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result as Provided, SharedCredentialsProvider, future};
+use aws_runtime::env_config::file::{EnvConfigFileKind as FileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::Region;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use tokio::sync::Mutex;
@@ -27,11 +27,11 @@ use crate::run::Failure;
 const EARLY: Duration = Duration::from_secs(300);
 
 /// The profile files that `access` names, with the usual ones.
-pub(super) fn profile_files(access: &Access) -> ProfileFiles {
-    let mut files = ProfileFiles::builder();
+pub(super) fn profile_files(access: &Access) -> EnvConfigFiles {
+    let mut files = EnvConfigFiles::builder();
     if !access.shared_credentials_file.is_empty() {
         let path = expand(&access.shared_credentials_file);
-        files = files.with_file(ProfileFileKind::Config, &path).with_file(ProfileFileKind::Credentials, &path);
+        files = files.with_file(FileKind::Config, &path).with_file(FileKind::Credentials, &path);
     }
     files.include_default_config_file(true).include_default_credentials_file(true).build()
 }
