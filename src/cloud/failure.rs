@@ -17,7 +17,7 @@ where
     if let Some(code) = code_of(err) {
         let meta = err.meta();
         let message = meta.message().unwrap_or("no message").trim_end_matches('.');
-        let kind = FailureKind::Aws { code: code.to_owned(), request_id: meta.request_id().map(str::to_owned) };
+        let kind = FailureKind::Aws { code: code.to_owned(), request_id: request_id(err) };
         let failure = Failure::new(kind, format!("{what}: {message} ({code})"));
         return match known::way_out(code, message) {
             Some(help) => failure.help(help),
@@ -39,6 +39,16 @@ where
         }
         _ => unreached(&chain(err), what),
     }
+}
+
+/// The id under which AWS's support finds the call: of the header, else of the body.
+fn request_id<E: ProvideErrorMetadata>(err: &SdkError<E, HttpResponse>) -> Option<String> {
+    if let Some(id) = err.as_service_error().and_then(|e| e.meta().request_id()) {
+        return Some(id.to_owned());
+    }
+    let body = String::from_utf8_lossy(err.raw_response()?.body().bytes()?);
+    let (_, rest) = body.split_once("<RequestID>").or_else(|| body.split_once("<RequestId>"))?;
+    rest.split_once('<').map(|(id, _)| id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// What is said when no answer came at all.

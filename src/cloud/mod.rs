@@ -14,6 +14,10 @@ mod http;
 mod known;
 mod public_address;
 pub mod region;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod token;
 pub mod watch;
 
