@@ -1,11 +1,20 @@
 //! A template's own structure: variables, builders, provisioners, post-processors, each with its place.
 //!
-//! The shape is the same for both languages; JSON fills it in [`document`](self), HCL2 will in its own room.
+//! The shape is the same for both languages; [`read`] fills it from JSON. Not here: what a component's own keys mean, and
+//! any rendering.
+
+mod block;
+mod read;
+#[cfg(test)]
+mod tests;
+mod version;
 
 use std::time::Duration;
 
+pub use read::read;
+
 use super::tree::{Node, Text};
-use crate::text::{Diagnostic, Span};
+use crate::text::Span;
 
 /// A template, read but not evaluated.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +40,8 @@ pub struct VariableDeclaration {
 /// A component as the template writes it; meta keys are taken out of `body`.
 #[derive(Clone, Debug)]
 pub struct Block {
+    /// The whole component, from its opening bracket to its closing one.
+    pub span: Span,
     pub type_name: Text,
     pub name: Option<Text>,
     pub only: Vec<Text>,
@@ -46,8 +57,10 @@ pub struct Block {
     pub body: Node,
 }
 
-/// Reads the structure of a JSON template from its tree. Every mistake of the structure is reported; what is wrong is left out.
-pub fn read(root: &Node, diagnostics: &mut Vec<Diagnostic>) -> Document {
-    let _ = (root, diagnostics);
-    Document::default()
+impl Block {
+    /// The name as written, else the type: what `only` and `except` mean.
+    #[must_use]
+    pub fn raw_name(&self) -> &str {
+        self.name.as_ref().map_or(&self.type_name.value, |n| &n.value)
+    }
 }

@@ -47,10 +47,8 @@ impl Lookahead {
             self.budget = self.budget.saturating_sub(step);
             match c {
                 '{' | '[' => open.push(c),
-                '}' | ']' => {
-                    if open.pop() != Some(if c == '}' { '{' } else { '[' }) {
-                        return Fit { whole: false, length: at };
-                    }
+                '}' | ']' if open.pop() != Some(if c == '}' { '{' } else { '[' }) => {
+                    return Fit { whole: false, length: at };
                 }
                 _ => {}
             }

@@ -77,10 +77,11 @@ impl Parser<'_> {
                     return self.unterminated(literal, key);
                 }
                 Some('"') => {
-                    if literal.inner_quote.is_none() && !literal.many_lines {
-                        if let Some(end) = self.missing_quote_before(literal.start, at) {
-                            return self.cut(literal, end);
-                        }
+                    if literal.inner_quote.is_none()
+                        && !literal.many_lines
+                        && let Some(end) = self.missing_quote_before(literal.start, at)
+                    {
+                        return self.cut(literal, end);
                     }
                     if self.quote_is_inner(literal.start, at, literal.inner_quote.is_some()) {
                         literal.inner_quote.get_or_insert(at);
