@@ -43,7 +43,8 @@ impl Recorded {
 
     /// Everything that one stream got.
     pub fn printed(&self, stream: Stream) -> String {
-        let bytes: Vec<u8> = lock(&self.output).iter().filter(|(s, _)| *s == stream).flat_map(|(_, b)| b.clone()).collect();
+        let bytes: Vec<u8> =
+            lock(&self.output).iter().filter(|(s, _)| *s == stream).flat_map(|(_, b)| b.clone()).collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -283,4 +284,3 @@ impl Checked {
         self.0.iter().map(|d| d.code.as_str()).collect()
     }
 }
-

@@ -5,3 +5,6 @@ pub mod paths;
 pub mod private_file;
 pub mod process_group;
 pub mod signal;
+
+pub mod agent_socket;
+pub mod file_mode;

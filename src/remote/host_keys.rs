@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use russh::keys::{HashAlg, PublicKey};
+use russh::keys::{Algorithm, HashAlg, PublicKey};
 
 /// Remembers for the life of a build the key with which each host proved itself when it first let us in. A first meeting is
 /// trusted, as in Packer, because a fresh machine's key cannot be known; every later one must show the same key.
@@ -43,9 +43,19 @@ impl HostKeys {
         self.lock().clear();
     }
 
+    /// The kind of key that a host is known by.
+    pub(super) fn algorithm(&self, host: &str) -> Option<Algorithm> {
+        self.lock().get(host).map(PublicKey::algorithm)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, PublicKey>> {
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Whether both are names for signatures with one kind of key; the hash does not matter.
+pub(super) fn same_kind(one: &Algorithm, other: &Algorithm) -> bool {
+    one == other || (matches!(one, Algorithm::Rsa { .. }) && matches!(other, Algorithm::Rsa { .. }))
 }
 
 /// `SHA256:…`, as OpenSSH shows it.

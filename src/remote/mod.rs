@@ -2,10 +2,19 @@
 //!
 //! Not here: when to connect, and where to (the builders); what to run (the provisioners).
 
+mod auth;
 pub mod communicator;
+mod dial;
+mod exec;
 mod failure;
+mod handler;
 mod host_keys;
 mod options;
+mod quote;
+mod session;
+mod sftp;
+mod ssh;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -25,6 +34,5 @@ pub async fn connect(
     options: ConnectOptions,
     cancel: &CancellationToken,
 ) -> Result<Arc<dyn Communicator>, ConnectError> {
-    let _ = cancel;
-    Err(ConnectError::Options(format!("{}: SSH is not here yet", options.address())))
+    ssh::connect(options, cancel).await
 }

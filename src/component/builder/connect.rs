@@ -83,7 +83,12 @@ struct Limits {
 }
 
 /// Tries until `open` succeeds; gives its result and the host.
-async fn try_on<T, O, C, OF, CF>(limits: &Limits, options: &O, open: &C, cx: &StepContext) -> Result<(T, String), Failure>
+async fn try_on<T, O, C, OF, CF>(
+    limits: &Limits,
+    options: &O,
+    open: &C,
+    cx: &StepContext,
+) -> Result<(T, String), Failure>
 where
     O: Fn() -> OF,
     OF: Future<Output = Result<ConnectOptions, Failure>>,

@@ -44,8 +44,9 @@ impl Builder for Null {
         if config.ssh_host.is_empty() && !cx.places.unknown("ssh_host") {
             let span = cx.places.value("ssh_host");
             cx.diagnostics.push(
-                Diagnostic::error(code::NULL_HOST, span, "`ssh_host` is missing")
-                    .help("the null builder makes no machine: write the address of one, or set `communicator` to `none`"),
+                Diagnostic::error(code::NULL_HOST, span, "`ssh_host` is missing").help(
+                    "the null builder makes no machine: write the address of one, or set `communicator` to `none`",
+                ),
             );
         }
         let ways = [
@@ -53,15 +54,17 @@ impl Builder for Null {
             ("ssh_password", !config.ssh_password.is_empty()),
             ("ssh_private_key_file", !config.ssh_private_key_file.is_empty()),
         ];
-        let given: Vec<&str> =
-            ways.into_iter().filter(|(field, there)| *there || cx.places.unknown(field)).map(|(field, _)| field).collect();
+        let given: Vec<&str> = ways
+            .into_iter()
+            .filter(|(field, there)| *there || cx.places.unknown(field))
+            .map(|(field, _)| field)
+            .collect();
         let help = "set exactly one of `ssh_agent_auth`, `ssh_password` and `ssh_private_key_file`";
         match given.as_slice() {
             [_] => {}
             [] => {
                 let span = cx.places.key("");
-                cx.diagnostics
-                    .push(Diagnostic::error(code::NULL_AUTH, span, "nothing says how to log in").help(help));
+                cx.diagnostics.push(Diagnostic::error(code::NULL_AUTH, span, "nothing says how to log in").help(help));
             }
             [first, .., last] => {
                 let (span, before) = (cx.places.key(last), cx.places.key(first));
