@@ -12,6 +12,8 @@ mod places;
 pub mod resolve;
 pub mod revise;
 pub mod select;
+#[cfg(test)]
+mod tests;
 
 use crate::run::plan::RunOptions;
 use crate::run::{Plan, Secrets};

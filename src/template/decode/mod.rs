@@ -10,6 +10,8 @@ mod overlay;
 mod places;
 mod rules;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod text;
 mod unchecked;
 mod walk;
