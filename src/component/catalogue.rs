@@ -9,7 +9,8 @@ use crate::schema::{Component, Kind};
 
 // One line a component: its type as templates write it, and what does it.
 
-static BUILDERS: &[(&str, &dyn Builder)] = &[("null", &builder::null::Null), ("file", &builder::file::File)];
+static BUILDERS: &[(&str, &dyn Builder)] =
+    &[("amazon-ebs", &builder::amazon::Ebs), ("null", &builder::null::Null), ("file", &builder::file::File)];
 
 static PROVISIONERS: &[(&str, &dyn Provisioner)] = &[
     ("shell", &provisioner::shell::Shell),

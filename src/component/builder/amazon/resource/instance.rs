@@ -1,0 +1,100 @@
+//! The machine that is built on.
+
+use aws_sdk_ec2::types::Filter;
+use futures_util::FutureExt as _;
+
+use super::{Found, INSTANCE, Released, clients, gone_is_fine, text};
+use crate::cloud::{InstanceGoal, Polling, Region, Wait, failure};
+use crate::component::builder::amazon::filter::filter;
+use crate::component::contract::{ReleaseContext, ResourceKind};
+use crate::run::{Failure, Resource};
+
+pub struct Instance;
+
+impl ResourceKind for Instance {
+    fn name(&self) -> &'static str {
+        INSTANCE
+    }
+
+    fn title(&self) -> &'static str {
+        "instance"
+    }
+
+    fn after(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn says(&self) -> &'static str {
+        "Terminating the source AWS instance..."
+    }
+
+    fn find<'a>(&'a self, resource: &'a Resource, cx: &'a ReleaseContext) -> Found<'a> {
+        async move {
+            if let Some(id) = &resource.id {
+                return Ok(Some(id.clone()));
+            }
+            let (_, region) = clients(resource, cx).await?;
+            let wanted = match text(&resource.find, "launch_template") {
+                // A fleet takes no token for its instances; AWS tags them with the template that they were made from.
+                Some(template) => match template_id(&region, template).await? {
+                    Some(id) => filter("tag:aws:ec2launchtemplate:id", &id),
+                    None => return Ok(None),
+                },
+                None => filter("client-token", text(&resource.find, "token").unwrap_or_default()),
+            };
+            living(&region, wanted).await
+        }
+        .boxed()
+    }
+
+    fn release<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
+        async move {
+            let (_, region) = clients(resource, cx).await?;
+            let asked = region.ec2.terminate_instances().instance_ids(id).send().await;
+            gone_is_fine(asked.map(drop).map_err(|e| failure(&e, &format!("Error terminating instance {id}"))))
+        }
+        .boxed()
+    }
+
+    fn verify_gone<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
+        async move {
+            let (_, region) = clients(resource, cx).await?;
+            let polling = Polling::default().with_env();
+            let wait = Wait::new(&cx.force, &|_, _| {}, polling);
+            match region.instance(id, InstanceGoal::Terminated, wait).await {
+                Ok(_) => Ok(()),
+                // Nobody waits any longer: it is enough that it is on its way.
+                Err(failure) if failure.is_cancelled() => is_going(&region, id).await,
+                Err(failure) => Err(failure),
+            }
+        }
+        .boxed()
+    }
+}
+
+async fn template_id(region: &Region, name: &str) -> Result<Option<String>, Failure> {
+    let found = region.ec2.describe_launch_templates().filters(filter("launch-template-name", name)).send().await;
+    let found = found.map_err(|e| failure(&e, "cannot look up the launch template"))?;
+    Ok(found.launch_templates().first().and_then(|t| t.launch_template_id()).map(str::to_owned))
+}
+
+async fn living(region: &Region, wanted: Filter) -> Result<Option<String>, Failure> {
+    let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
+    let state = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+    let found = region.ec2.describe_instances().filters(wanted).filters(state).send().await;
+    let found = found.map_err(|e| failure(&e, "cannot look up the instance"))?;
+    let mut instances = found.reservations().iter().flat_map(|r| r.instances());
+    Ok(instances.find_map(|i| i.instance_id()).map(str::to_owned))
+}
+
+/// Whether AWS has taken the termination on.
+async fn is_going(region: &Region, id: &str) -> Result<(), Failure> {
+    let found = region.ec2.describe_instances().instance_ids(id).send().await;
+    let found = found.map_err(|e| failure(&e, "cannot see how the instance is"))?;
+    let instance = found.reservations().iter().flat_map(|r| r.instances()).next();
+    match instance.and_then(|i| i.state()).and_then(|s| s.name()).map(|n| n.as_str()) {
+        None | Some("shutting-down" | "terminated") => Ok(()),
+        Some(state) => Err(Failure::other(format!("the instance {id} is still {state}"))
+            .help(format!("`aws ec2 terminate-instances --region {} --instance-ids {id}` ends it", region.name))),
+    }
+}

@@ -1,0 +1,55 @@
+//! The temporary key pair, and its private half in this run's folder.
+
+use futures_util::FutureExt as _;
+
+use super::{Found, INSTANCE, KEY_PAIR, Released, clients, gone_is_fine, text};
+use crate::cloud::failure;
+use crate::component::contract::{ReleaseContext, ResourceKind};
+use crate::run::{Failure, Resource};
+
+pub struct KeyPair;
+
+impl ResourceKind for KeyPair {
+    fn name(&self) -> &'static str {
+        KEY_PAIR
+    }
+
+    fn title(&self) -> &'static str {
+        "key pair"
+    }
+
+    fn after(&self) -> &'static [&'static str] {
+        &[INSTANCE]
+    }
+
+    fn says(&self) -> &'static str {
+        "Deleting temporary keypair..."
+    }
+
+    fn find<'a>(&'a self, resource: &'a Resource, _: &'a ReleaseContext) -> Found<'a> {
+        // Its name is its id, and deleting one that does not exist is no error: no look-up is needed.
+        let name = resource.id.clone().or_else(|| text(&resource.find, "name").map(str::to_owned));
+        std::future::ready(Ok(name)).boxed()
+    }
+
+    fn release<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
+        async move {
+            let (_, region) = clients(resource, cx).await?;
+            let deleted = region.ec2.delete_key_pair().key_name(id).send().await;
+            gone_is_fine(deleted.map(drop).map_err(|e| failure(&e, &format!("cannot delete the key pair {id}"))))?;
+            let Some(file) = text(&resource.find, "file") else { return Ok(()) };
+            match tokio::fs::remove_file(file).await {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    Err(Failure::other(format!("cannot delete the private key {file}: {e}")))
+                }
+                _ => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
+    fn verify_gone<'a>(&'a self, _: &'a Resource, _: &'a str, _: &'a ReleaseContext) -> Released<'a> {
+        // AWS's answer to the deletion is the proof.
+        std::future::ready(Ok(())).boxed()
+    }
+}
