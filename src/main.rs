@@ -1,2 +1,7 @@
 //! Arguments -> a face -> an exit status.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(kiln::cli::main(std::env::args_os().collect()))
+}

@@ -1,4 +1,125 @@
 //! The headless face: one file a command; reports.
+//!
+//! Not here: what a template means (`plan`), what a run does (`engine`).
 
+pub mod arguments;
+pub mod build;
+pub mod elsewhere;
 pub mod explain;
+pub mod inspect;
+pub mod report;
 pub mod template_args;
+pub mod validate;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Bakes machine images from Packer templates: Amazon images, natively, in one binary.
+///
+/// Flags are Packer's: one dash or two, before or after the template.
+#[derive(Debug, Parser)]
+#[command(name = "kiln", bin_name = "kiln", disable_version_flag = true, arg_required_else_help = true, max_term_width = 100)]
+struct Kiln {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build images from a template
+    Build(build::BuildArgs),
+    /// Check a template: every mistake, at once
+    Validate(validate::ValidateArgs),
+    /// Show a template's variables, builders, provisioners and post-processors
+    Inspect(inspect::InspectArgs),
+    /// Tell more about the code of a diagnostic (K0502)
+    Explain(explain::ExplainArgs),
+    /// Print the version
+    Version,
+    /// Print a script that completes kiln's commands in a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Nothing to install: kiln has its components built in
+    Init(elsewhere::Ignored),
+    /// Where Packer's plug-ins went
+    #[command(alias = "plugin")]
+    Plugins(elsewhere::Ignored),
+    /// Not there yet: brings old keys up to date
+    Fix(elsewhere::Ignored),
+    /// Not there yet: formats HCL2 templates
+    Fmt(elsewhere::Ignored),
+    /// Not there yet: evaluates expressions
+    Console(elsewhere::Ignored),
+    /// Not there yet: turns a JSON template into HCL2
+    #[command(name = "hcl2_upgrade")]
+    Hcl2Upgrade(elsewhere::Ignored),
+}
+
+/// Runs the command that the arguments name; the first of them is the program's own name.
+///
+/// Gives the exit status: 0 done, 1 a build failed, 2 the template or the call is wrong, 3 done but something could not be
+/// released, 130, 143 or 129 cancelled by SIGINT, SIGTERM or SIGHUP.
+pub fn main(arguments: Vec<OsString>) -> u8 {
+    let parsed = match Kiln::try_parse_from(arguments::normalise(arguments)) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
+    match parsed.command {
+        Command::Version => {
+            say(&format!("kiln v{}", env!("CARGO_PKG_VERSION")));
+            0
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Kiln::command(), "kiln", &mut script);
+            let _ = std::io::stdout().write_all(&script);
+            0
+        }
+        Command::Init(_) => elsewhere::init(),
+        Command::Plugins(_) => elsewhere::plugins(),
+        Command::Fix(_) => elsewhere::later("fix", "mend old keys by hand; `kiln validate` names each with its new spelling"),
+        Command::Fmt(_) => elsewhere::later("fmt", "it formats HCL2, which this version does not read"),
+        Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
+        Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
+        Command::Explain(args) => explain::run(&args),
+        Command::Validate(args) => on_runtime(validate::run(args)),
+        Command::Inspect(args) => on_runtime(inspect::run(args)),
+        Command::Build(args) => on_runtime(build::run(args)),
+    }
+}
+
+/// A line on standard output; nobody is told when it is closed.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn on_runtime(command: impl Future<Output = u8>) -> u8 {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let status = runtime.block_on(command);
+            // What still reads the terminal or waits for a name server must not hold the exit up.
+            runtime.shutdown_background();
+            status
+        }
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "kiln: cannot start threads: {error}");
+            2
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_call_is_described_without_contradiction() {
+        super::Kiln::command().debug_assert();
+    }
+}
