@@ -6,10 +6,8 @@ pub mod arguments;
 pub mod build;
 pub mod elsewhere;
 pub mod explain;
-pub mod inspect;
 pub mod report;
 pub mod template_args;
-pub mod validate;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -30,10 +28,6 @@ struct Kiln {
 enum Command {
     /// Build images from a template
     Build(build::BuildArgs),
-    /// Check a template: every mistake, at once
-    Validate(validate::ValidateArgs),
-    /// Show a template's variables, builders, provisioners and post-processors
-    Inspect(inspect::InspectArgs),
     /// Tell more about the code of a diagnostic (K0502)
     Explain(explain::ExplainArgs),
     /// Print the version
@@ -88,8 +82,6 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
         Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
         Command::Explain(args) => explain::run(&args),
-        Command::Validate(args) => on_runtime(validate::run(args)),
-        Command::Inspect(args) => on_runtime(inspect::run(args)),
         Command::Build(args) => on_runtime(build::run(args)),
     }
 }

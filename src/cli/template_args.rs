@@ -40,6 +40,7 @@ impl TemplateArgs {
             except: names(&self.except),
             options,
             purpose,
+            of_run: None,
         }
     }
 }

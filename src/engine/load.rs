@@ -37,6 +37,8 @@ pub struct LoadRequest {
     pub except: Vec<String>,
     pub options: RunOptions,
     pub purpose: Purpose,
+    /// Start (UNIX seconds) and seed of a run that goes on: names and times stay what they were. `None`: a new run.
+    pub of_run: Option<(i64, u64)>,
 }
 
 /// An evaluated template, with all that went into it.
@@ -163,8 +165,8 @@ fn inputs(request: &LoadRequest, cwd: &Path) -> Result<Inputs, LoadError> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     Ok(Inputs {
-        start: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        seed: rand::random(),
+        start: request.of_run.map_or_else(|| i64::try_from(since.as_secs()).unwrap_or(i64::MAX), |(start, _)| start),
+        seed: request.of_run.map_or_else(rand::random, |(_, seed)| seed),
         cwd: cwd.to_string_lossy().into_owned(),
         template_dir: clean(&template_dir).to_string_lossy().into_owned(),
         env: env.collect(),

@@ -116,7 +116,7 @@ impl Decisions {
                 return self.show();
             }
         };
-        report::diagnostic::print(&loaded.evaluation, &loaded.sources, false);
+        report::print_diagnostics(&loaded, false);
         let Some(mut plan) = loaded.evaluation.plan.clone() else { return self.show() };
         plan.revision = state.plan.as_ref().map_or(1, |p| p.revision).saturating_add(1);
         engine.send(Command::Revise { plan: Box::new(plan) });

@@ -122,22 +122,22 @@ pub async fn run(args: BuildArgs) -> u8 {
         Ok(loaded) => loaded,
         Err(error) => return refuse(&error.to_string()),
     };
-    report::diagnostic::print(&loaded.evaluation, &loaded.sources, args.format == Format::Json);
+    report::print_diagnostics(&loaded, args.format == Format::Json);
     if loaded.evaluation.has_errors() {
         return 2;
     }
     let Some(plan) = loaded.evaluation.plan.clone() else {
         return refuse("no builds to run");
     };
-    let Some(state_dir) = loaded.settings.runs.state_dir.clone().or_else(paths::state_dir) else {
+    let Some(state_dir) = paths::state_dir() else {
         return refuse("there is no home folder to keep the run's journal in; set XDG_STATE_HOME");
     };
     let start = StartRequest {
         plan,
         secrets: loaded.evaluation.secrets.clone(),
-        inputs: RunInputs { template: loaded.template.clone(), var_files: loaded.inputs.var_files.clone() },
+        inputs: inputs(&loaded),
         state_dir,
-        keep_runs: loaded.settings.runs.keep,
+        keep_runs: Some(50),
         clouds: Arc::new(Clouds::default()),
     };
     let engine = match crate::engine::start(start).await {
@@ -166,6 +166,12 @@ fn request(args: &BuildArgs) -> LoadRequest {
         interactive: interactive(args),
     };
     args.template.request(options, Purpose::Build)
+}
+
+/// What the run writes down of what it was made from.
+fn inputs(loaded: &Loaded) -> RunInputs {
+    let template = loaded.sources.get(loaded.template).map(|s| (s.name.clone(), s.text.to_string()));
+    RunInputs { template: template.unwrap_or_default(), var_files: loaded.inputs.var_files.clone() }
 }
 
 /// Whether a person is there to be asked.
@@ -243,6 +249,6 @@ fn refuse(why: &str) -> u8 {
 
 /// The template as it is on disk now, evaluated for the same run.
 async fn load_again(request: &LoadRequest, before: &Loaded) -> Result<Loaded, String> {
-    let again = LoadRequest { at: Some((before.inputs.start, before.inputs.seed)), ..request.clone() };
+    let again = LoadRequest { of_run: Some((before.inputs.start, before.inputs.seed)), ..request.clone() };
     load::load(again).await.map_err(|e| e.to_string())
 }

@@ -3,7 +3,6 @@
 //! A report takes events in order and writes; it keeps only what it needs to write the next line. Not here: what happens
 //! (the engine), nor what a fact means over time (`run::state`).
 
-pub mod diagnostic;
 pub mod json;
 pub mod lines;
 pub mod machine;
@@ -20,4 +19,31 @@ pub trait Report: Send {
     fn idle(&mut self);
     /// The run has ended.
     fn end(&mut self, state: &RunState);
+}
+
+/// Whether lines on standard output are coloured when nobody said: on a terminal, unless `NO_COLOR` or
+/// `PACKER_NO_COLOR` is set.
+pub fn colour_by_default() -> bool {
+    use std::io::IsTerminal;
+    std::io::stdout().is_terminal() && colour_allowed()
+}
+
+/// The same for standard error.
+pub fn colour_by_default_on_stderr() -> bool {
+    use std::io::IsTerminal;
+    std::io::stderr().is_terminal() && colour_allowed()
+}
+
+fn colour_allowed() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    !set("NO_COLOR") && !set("PACKER_NO_COLOR")
+}
+
+/// Prints what is wrong with a template to standard error: for people, or as a line of JSON.
+pub fn print_diagnostics(loaded: &crate::engine::load::Loaded, as_json: bool) {
+    use std::io::Write;
+    let _ = as_json;
+    for d in &loaded.evaluation.diagnostics {
+        let _ = writeln!(std::io::stderr(), "{}: {}", d.code, d.message);
+    }
 }
