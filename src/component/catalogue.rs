@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contract::{Builder, PostProcessor, Provisioner};
-use super::{builder, provisioner};
+use super::{builder, post_processor, provisioner};
 use crate::schema::{Component, Kind};
 
 // One line a component: its type as templates write it, and what does it.
@@ -20,7 +20,13 @@ static PROVISIONERS: &[(&str, &dyn Provisioner)] = &[
     ("sleep", &provisioner::sleep::Sleep),
 ];
 
-static POST_PROCESSORS: &[(&str, &dyn PostProcessor)] = &[];
+static POST_PROCESSORS: &[(&str, &dyn PostProcessor)] = &[
+    ("manifest", &post_processor::manifest::ManifestFile),
+    ("checksum", &post_processor::checksum::Checksum),
+    ("compress", &post_processor::compress::Compress),
+    ("artifice", &post_processor::artifice::Artifice),
+    ("shell-local", &post_processor::shell_local::ShellLocal),
+];
 
 /// A component that this version knows.
 #[derive(Clone, Copy)]

@@ -22,6 +22,20 @@ impl Lock {
         }
     }
 
+    /// Whether the file that is locked still stands at this path: one whose holder removes it before giving it back may be
+    /// gone, or replaced, by the time that it is taken.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let (Ok(held), Ok(there)) = (self.0.metadata(), std::fs::metadata(path)) else { return false };
+            (held.dev(), held.ino()) == (there.dev(), there.ino())
+        }
+        #[cfg(not(unix))]
+        path.exists()
+    }
+
     /// Whether somebody holds the lock on this file. When that cannot be told, it counts as held.
     #[must_use]
     pub fn is_held(path: &Path) -> bool {
@@ -44,5 +58,17 @@ mod tests {
         assert!(Lock::take(&path).unwrap().is_none());
         drop(lock);
         assert!(!Lock::is_held(&path));
+    }
+
+    #[test]
+    fn a_lock_knows_whether_its_file_was_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("lock");
+        let lock = Lock::take(&path).unwrap().unwrap();
+        assert!(lock.is_at(&path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!lock.is_at(&path));
+        std::fs::write(&path, "").unwrap();
+        assert!(!lock.is_at(&path));
     }
 }

@@ -1,1 +1,4 @@
-codes! {}
+codes! {
+    PATTERN = "K0901";
+    CHECKSUM_TYPE = "K0902";
+}
