@@ -1,1 +1,11 @@
-codes! {}
+codes! {
+    SYNTAX = "K0201";
+    UNKNOWN_FUNCTION = "K0202";
+    CALL = "K0203";
+    NOT_HERE = "K0204";
+    UNDECLARED_USER = "K0205";
+    NO_VALUE = "K0206";
+    BUILD_NOT_LATE = "K0207";
+    LOOKUP_FAILED = "K0208";
+    TOO_LARGE = "K0209";
+}

@@ -1,1 +1,8 @@
-codes! {}
+codes! {
+    REQUIRED = "K0301";
+    CYCLE = "K0302";
+    UNKNOWN_REFERENCE = "K0303";
+    UNDECLARED = "K0304";
+    VAR_FILE = "K0305";
+    VAR_FILE_HCL = "K0306";
+}
