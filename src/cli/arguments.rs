@@ -5,8 +5,18 @@
 use std::ffi::OsString;
 
 /// Flags that take a value; the argument after one is never a flag, whatever it looks like.
-const WITH_VALUE: &[&str] =
-    &["var", "var-file", "only", "except", "on-error", "parallel-builds", "config-type", "format", "result", "state-dir"];
+const WITH_VALUE: &[&str] = &[
+    "var",
+    "var-file",
+    "only",
+    "except",
+    "on-error",
+    "parallel-builds",
+    "config-type",
+    "format",
+    "result",
+    "state-dir",
+];
 
 /// Arguments as clap wants them.
 ///
@@ -33,7 +43,9 @@ pub fn normalise(arguments: Vec<OsString>) -> Vec<OsString> {
             }
             _ => {
                 let name = text.trim_start_matches('-');
-                let single = text.len() - name.len() == 1 && name.len() > 1 && name.starts_with(|c: char| c.is_ascii_alphabetic());
+                let single = text.len() - name.len() == 1
+                    && name.len() > 1
+                    && name.starts_with(|c: char| c.is_ascii_alphabetic());
                 let is_flag = single || text.starts_with("--");
                 out.push(if single { format!("--{name}").into() } else { argument.clone() });
                 if is_flag && WITH_VALUE.contains(&name) {

@@ -7,6 +7,7 @@ pub mod build;
 pub mod elsewhere;
 pub mod explain;
 pub mod report;
+pub mod settings;
 pub mod template_args;
 
 use std::ffi::OsString;
@@ -18,7 +19,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 ///
 /// Flags are Packer's: one dash or two, before or after the template.
 #[derive(Debug, Parser)]
-#[command(name = "kiln", bin_name = "kiln", disable_version_flag = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "kiln",
+    bin_name = "kiln",
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 struct Kiln {
     #[command(subcommand)]
     command: Command,
@@ -33,9 +40,7 @@ enum Command {
     /// Print the version
     Version,
     /// Print a script that completes kiln's commands in a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Nothing to install: kiln has its components built in
     Init(elsewhere::Ignored),
     /// Where Packer's plug-ins went
@@ -77,7 +82,9 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Command::Init(_) => elsewhere::init(),
         Command::Plugins(_) => elsewhere::plugins(),
-        Command::Fix(_) => elsewhere::later("fix", "mend old keys by hand; `kiln validate` names each with its new spelling"),
+        Command::Fix(_) => {
+            elsewhere::later("fix", "mend old keys by hand; `kiln validate` names each with its new spelling")
+        }
         Command::Fmt(_) => elsewhere::later("fmt", "it formats HCL2, which this version does not read"),
         Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
         Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),

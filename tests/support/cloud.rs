@@ -43,17 +43,18 @@ impl Clouds {
         let mut answers = BufReader::new(process.stdout.take().expect("piped"));
         let mut loaded = String::new();
         answers.read_line(&mut loaded).expect("readable");
-        assert!(loaded.contains("loaded"), "the tests' cloud did not start; run scripts/test, which sets up what it needs");
+        assert!(
+            loaded.contains("loaded"),
+            "the tests' cloud did not start; run scripts/test, which sets up what it needs"
+        );
         Self { _process: process, orders, answers, count: 0 }
     }
 }
 
 /// The interpreter with moto in it.
 fn python() -> PathBuf {
-    let venv = std::env::var_os("KILN_TEST_PEERS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers"),
-        PathBuf::from,
-    );
+    let venv = std::env::var_os("KILN_TEST_PEERS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers"), PathBuf::from);
     let python = venv.join("venv/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/test once, which makes it (moto from PyPI)", python.display());
     assert!(
@@ -157,7 +158,8 @@ impl Cloud {
 
     /// What a build should never leave: kinds and ids.
     pub fn left_over(&self) -> Vec<String> {
-        let kinds = ["instances", "key_pairs", "security_groups", "volumes", "launch_templates", "roles", "instance_profiles"];
+        let kinds =
+            ["instances", "key_pairs", "security_groups", "volumes", "launch_templates", "roles", "instance_profiles"];
         kinds.iter().flat_map(|kind| self.ids(kind).into_iter().map(move |id| format!("{kind}: {id}"))).collect()
     }
 }

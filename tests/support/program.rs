@@ -74,7 +74,8 @@ impl Kiln {
 
     /// The facts of the only run so far.
     pub fn journal(&self) -> Vec<Value> {
-        let text = self.run_dir().and_then(|d| std::fs::read_to_string(d.join("journal.jsonl")).ok()).unwrap_or_default();
+        let text =
+            self.run_dir().and_then(|d| std::fs::read_to_string(d.join("journal.jsonl")).ok()).unwrap_or_default();
         text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
     }
 
@@ -98,7 +99,13 @@ impl Kiln {
     /// Runs kiln with a text on its standard input.
     pub fn run_with_input<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>, input: &str) -> Ended {
         use std::io::Write;
-        let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kiln starts");
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kiln starts");
         child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("kiln reads");
         child.wait_with_output().expect("kiln ends").into()
     }

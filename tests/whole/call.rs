@@ -106,7 +106,8 @@ fn inspect_shows_each_variable_with_its_origin() {
     let mut kiln = Kiln::new();
     kiln.set("REGION", "eu-west-1");
     let mut template = web(&[]);
-    template["variables"] = json!({ "given": "a", "kept": "b", "region": "{{env `REGION`}}", "secret": "hidden-value" });
+    template["variables"] =
+        json!({ "given": "a", "kept": "b", "region": "{{env `REGION`}}", "secret": "hidden-value" });
     template["sensitive-variables"] = json!(["secret"]);
     kiln.file("t.json", text(&template));
     let ended = kiln.run(["inspect", "-var", "given=c", "t.json"]).expect(0);

@@ -9,7 +9,8 @@ use crate::support::{Cloud, Kiln};
 use crate::templates::{shell, text, web};
 
 pub fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().expect("kill is everywhere");
+    let status =
+        Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().expect("kill is everywhere");
     assert!(status.success(), "{name} could not be sent");
 }
 

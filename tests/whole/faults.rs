@@ -132,7 +132,11 @@ fn equal_look_ups_are_made_once_for_all_builders() {
     let builders: Vec<_> = (0..8).map(|i| builder(&format!("b{i}"))).collect();
     kiln.file("t.json", text(&json!({ "builders": builders })));
     kiln.run(["build", "t.json"]).expect(0);
-    let looked_up = cloud.calls_of("DescribeImages").into_iter().filter(|c| c["fields"].to_string().contains(crate::templates::XENIAL)).count();
+    let looked_up = cloud
+        .calls_of("DescribeImages")
+        .into_iter()
+        .filter(|c| c["fields"].to_string().contains(crate::templates::XENIAL))
+        .count();
     assert_eq!(looked_up, 1, "one source image, one look-up");
     assert_eq!(cloud.left_over(), [""; 0]);
 }

@@ -10,7 +10,10 @@ fn a_script_is_mended_under_a_held_builder_which_then_finishes() {
     let cloud = Cloud::start();
     let kiln = Kiln::on(&cloud);
     kiln.file("setup.sh", "echo first try\nexit 9\n");
-    kiln.file("t.json", text(&web(&[shell(&["echo once"]), json!({ "type": "shell", "script": "setup.sh" }), shell(&["echo after"])])));
+    kiln.file(
+        "t.json",
+        text(&web(&[shell(&["echo once"]), json!({ "type": "shell", "script": "setup.sh" }), shell(&["echo after"])])),
+    );
     let mut terminal = Terminal::start(&kiln, &["build", "-on-error=hold", "-color=false", "t.json"]);
     terminal.wait_for("web> ", 1);
     let machine = cloud.ids("instances");

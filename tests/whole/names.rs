@@ -26,6 +26,7 @@ fn a_build_named_like_a_path_stays_in_the_runs_folder() {
     let logs = std::fs::read_dir(&run).expect("readable").flatten();
     let logs = logs.filter(|e| e.path().extension().is_some_and(|x| x == "log")).count();
     assert_eq!(logs, names.len(), "a log for each build, in {}", run.display());
-    let outside: Vec<_> = kiln.written().into_iter().filter(|(p, _)| !p.starts_with(&run) && !p.ends_with("kiln.log")).collect();
+    let outside: Vec<_> =
+        kiln.written().into_iter().filter(|(p, _)| !p.starts_with(&run) && !p.ends_with("kiln.log")).collect();
     assert!(outside.is_empty(), "{:?}", outside.iter().map(|(p, _)| p).collect::<Vec<_>>());
 }

@@ -10,7 +10,10 @@ fn one_of_two_builders_fails_and_the_other_finishes() {
     let cloud = Cloud::start();
     let kiln = Kiln::on(&cloud);
     let fails = json!({ "type": "shell", "inline": ["echo about to fail", "exit 3"], "only": ["two"] });
-    kiln.file("t.json", text(&json!({ "builders": [builder("one"), builder("two")], "provisioners": [shell(&["echo hello"]), fails] })));
+    kiln.file(
+        "t.json",
+        text(&json!({ "builders": [builder("one"), builder("two")], "provisioners": [shell(&["echo hello"]), fails] })),
+    );
     let ended = kiln.run(["build", "t.json"]).expect(1);
     assert!(ended.stdout.contains("Script exited with non-zero exit status: 3"), "{}", ended.stdout);
     let state = cloud.state();
@@ -86,7 +89,10 @@ fn without_a_terminal_ask_and_hold_clean_up_and_say_so() {
 fn a_breakpoint_without_a_terminal_goes_on_and_says_so() {
     let cloud = Cloud::start();
     let kiln = Kiln::on(&cloud);
-    kiln.file("t.json", text(&web(&[json!({ "type": "breakpoint", "note": "look around" }), shell(&["echo went on"])])));
+    kiln.file(
+        "t.json",
+        text(&web(&[json!({ "type": "breakpoint", "note": "look around" }), shell(&["echo went on"])])),
+    );
     let ended = kiln.run(["build", "t.json"]).expect(0);
     assert!(ended.stdout.contains("look around") && ended.stdout.contains("went on"), "{}", ended.stdout);
 }

@@ -13,7 +13,8 @@ fn the_result_names_each_image_by_build_and_region() {
     template["builders"][0]["ami_regions"] = json!(["us-west-2"]);
     kiln.file("t.json", text(&template));
     let ended = kiln.run(["build", "-result", "out.json", "t.json"]).expect(0);
-    let result: Value = serde_json::from_slice(&std::fs::read(kiln.work().join("out.json")).expect("written")).expect("JSON");
+    let result: Value =
+        serde_json::from_slice(&std::fs::read(kiln.work().join("out.json")).expect("written")).expect("JSON");
     assert_eq!(result["version"], 1);
     let images = result["builds"][0]["images"].as_array().expect("images");
     let regions: Vec<_> = images.iter().map(|i| i["region"].clone()).collect();

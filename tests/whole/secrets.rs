@@ -11,7 +11,10 @@ const SECRET: &str = "hunter2'\"$x/+ y&z=Ω%9";
 
 /// The value as it might be met, by the name of its encoding.
 fn encodings() -> Vec<(&'static str, Vec<u8>)> {
-    let url: String = SECRET.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    let url: String = SECRET
+        .bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
     let json = serde_json::to_string(SECRET).expect("JSON");
     let mut found = vec![
         ("raw", SECRET.as_bytes().to_vec()),
@@ -33,7 +36,10 @@ fn encodings() -> Vec<(&'static str, Vec<u8>)> {
 fn assert_hidden(what: &str, bytes: &[u8]) {
     for (encoding, value) in encodings() {
         let at = bytes.windows(value.len()).position(|w| w == value);
-        let near = at.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(60)..(at + value.len() + 20).min(bytes.len())]).into_owned());
+        let near = at.map(|at| {
+            String::from_utf8_lossy(&bytes[at.saturating_sub(60)..(at + value.len() + 20).min(bytes.len())])
+                .into_owned()
+        });
         assert!(at.is_none(), "{what} has the secret, as {encoding}: {near:?}");
     }
 }

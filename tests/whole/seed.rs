@@ -13,7 +13,11 @@ fn the_first_example_gives_an_ami() {
     let kiln = Kiln::on(&cloud);
     kiln.file("example.json", FIRST.replace("\"ubuntu\"", &format!("{:?}", login())));
     let validated = kiln.run(["validate", "example.json"]).expect(0);
-    assert!(validated.stderr.contains("example.json:10:2"), "the comment is warned of where it stands:\n{}", validated.stderr);
+    assert!(
+        validated.stderr.contains("example.json:10:2"),
+        "the comment is warned of where it stands:\n{}",
+        validated.stderr
+    );
     let built = kiln
         .run(["build", "-var", "aws_access_key=AKIDEXAMPLE", "-var", "aws_secret_key=secret", "example.json"])
         .expect(0);

@@ -45,7 +45,9 @@ impl Decisions {
             Fact::Unheld | Fact::Answered { .. } | Fact::CleanUpStarted | Fact::AttemptEnded { .. } => {
                 let gone = |matter: &Matter| match matter {
                     Matter::Held { .. } => state.builds.get(build).is_none_or(|b| b.phase != Phase::Held),
-                    Matter::Asked(q) => state.builds.get(build).is_none_or(|b| b.questions.iter().all(|o| o.id != q.id)),
+                    Matter::Asked(q) => {
+                        state.builds.get(build).is_none_or(|b| b.questions.iter().all(|o| o.id != q.id))
+                    }
                 };
                 if self.waiting.front().is_some_and(|(b, m)| b == build && gone(m)) {
                     self.shown = false;
@@ -66,7 +68,11 @@ impl Decisions {
                  [s] skip it and go on\n  [c] clean up and give up\n  [a] leave everything as it is and give up\n{build}> "
             ),
             Matter::Asked(question) => {
-                let choices = if question.choices.is_empty() { String::new() } else { format!(" [{}]", question.choices.join(", ")) };
+                let choices = if question.choices.is_empty() {
+                    String::new()
+                } else {
+                    format!(" [{}]", question.choices.join(", "))
+                };
                 format!("\n{build}: {}{choices}\n{build}> ", question.text)
             }
         };
@@ -77,7 +83,9 @@ impl Decisions {
 
     /// Waits for a line about the matter on the screen and acts on it. Waits for ever when nobody can be asked.
     pub async fn made(&mut self, engine: &EngineHandle, state: &RunState) {
-        let Some(lines) = self.lines.as_mut().filter(|_| !self.waiting.is_empty()) else { return std::future::pending().await };
+        let Some(lines) = self.lines.as_mut().filter(|_| !self.waiting.is_empty()) else {
+            return std::future::pending().await;
+        };
         let line = lines.next_line().await.ok().flatten();
         let Some(line) = line else {
             // The terminal is gone: nobody can decide any more.

@@ -17,8 +17,8 @@ use super::template_args::TemplateArgs;
 use crate::cloud::Clouds;
 use crate::engine::load::{self, LoadRequest, Loaded};
 use crate::engine::{EngineHandle, RunInputs, StartRequest};
-use crate::os::signal::{Signal, Signals};
 use crate::os::paths;
+use crate::os::signal::{Signal, Signals};
 use crate::plan::Purpose;
 use crate::run::plan::{OnError, RunOptions};
 use crate::run::{Command, RunState};
@@ -194,7 +194,12 @@ fn choose_report(args: &BuildArgs, engine: &EngineHandle) -> Box<dyn Report> {
 }
 
 /// Shows the run's facts until it ends; passes signals and decisions on. Gives the exit status.
-async fn follow(engine: &EngineHandle, mut report: Box<dyn Report>, mut signals: Signals, mut decisions: Decisions) -> u8 {
+async fn follow(
+    engine: &EngineHandle,
+    mut report: Box<dyn Report>,
+    mut signals: Signals,
+    mut decisions: Decisions,
+) -> u8 {
     let mut subscription = engine.subscribe_from_start();
     let mut state = RunState::default();
     let mut first: Option<Signal> = None;

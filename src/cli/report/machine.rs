@@ -91,7 +91,8 @@ impl<W: Write + Send> Report for MachineReport<W> {
                 let (now, out) = (self.now, &mut self.out);
                 self.lines.flush(build, |stream, l| {
                     let kind = if stream == Stream::Stderr { "error" } else { "message" };
-                    let _ = out.write_all(line(now, build.as_str(), "ui", &[kind, &format!("    {target}: {l}")]).as_bytes());
+                    let _ = out
+                        .write_all(line(now, build.as_str(), "ui", &[kind, &format!("    {target}: {l}")]).as_bytes());
                 });
                 if let StepEnd::Failed { failure } = ended {
                     self.ui(build.as_str(), "error", &format!("==> {target}: {failure}"));

@@ -3,6 +3,7 @@
 //! A report takes events in order and writes; it keeps only what it needs to write the next line. Not here: what happens
 //! (the engine), nor what a fact means over time (`run::state`).
 
+pub mod diagnostic;
 pub mod json;
 pub mod lines;
 pub mod machine;
@@ -39,11 +40,12 @@ fn colour_allowed() -> bool {
     !set("NO_COLOR") && !set("PACKER_NO_COLOR")
 }
 
-/// Prints what is wrong with a template to standard error: for people, or as a line of JSON.
+/// Prints what is wrong with a template to standard error: for people, with a summary, or as one JSON object a line.
 pub fn print_diagnostics(loaded: &crate::engine::load::Loaded, as_json: bool) {
-    use std::io::Write;
-    let _ = as_json;
-    for d in &loaded.evaluation.diagnostics {
-        let _ = writeln!(std::io::stderr(), "{}: {}", d.code, d.message);
-    }
+    use std::io::{IsTerminal, Write};
+    let colour = colour_allowed() && std::io::stderr().is_terminal();
+    let found = &loaded.evaluation;
+    let text = diagnostic::report(&found.diagnostics, &loaded.sources, &found.secrets, as_json, colour);
+    // Nobody is left to be told when standard error is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }

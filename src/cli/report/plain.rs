@@ -157,7 +157,9 @@ impl<O: Write + Send, E: Write + Send> Report for PlainReport<O, E> {
                 let spent = summary::spent(state, build);
                 let (colour, line) = match ended {
                     BuildEnd::Done { .. } => (None, format!("Build '{build}' finished after {spent}.")),
-                    BuildEnd::Failed { failure, .. } => (Some(RED), format!("Build '{build}' errored after {spent}: {failure}")),
+                    BuildEnd::Failed { failure, .. } => {
+                        (Some(RED), format!("Build '{build}' errored after {spent}: {failure}"))
+                    }
                     BuildEnd::Cancelled => (Some(RED), format!("Build '{build}' was cancelled after {spent}.")),
                 };
                 self.print(colour, &line);

@@ -125,7 +125,9 @@ fn failed(out: &mut String, state: &RunState, log: LogPath<'_>) {
     for (build, why) in failures {
         let _ = writeln!(out, "--> {build}: {why}");
         let Some(build) = state.builds.get(build) else { continue };
-        if let Some(help) = build.failure.as_ref().and_then(|(_, f)| f.help.as_ref()).filter(|_| build.phase == Phase::Failed) {
+        if let Some(help) =
+            build.failure.as_ref().and_then(|(_, f)| f.help.as_ref()).filter(|_| build.phase == Phase::Failed)
+        {
             let _ = writeln!(out, "    {help}");
         }
         let log = log(build);

@@ -108,7 +108,7 @@ mod tests {
         let mut config = AmiConfig { kms_key_id: "alias/build".into(), ..AmiConfig::default() };
         config.region_kms_key_ids.insert("eu-west-1".into(), "alias/eu".into());
         config.region_kms_key_ids.insert("us-west-2".into(), String::new());
-        let key = |config: &AmiConfig, region: &str| key_for(&config.ami, region, "us-east-1");
+        let key = |config: &AmiConfig, region: &str| key_for(config, region, "us-east-1");
         assert_eq!(key(&config, "us-east-1").as_deref(), Some("alias/build"));
         assert_eq!(key(&config, "eu-west-1").as_deref(), Some("alias/eu"));
         assert_eq!(key(&config, "us-west-2"), None, "empty: the region's default key");
