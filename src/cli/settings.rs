@@ -2,9 +2,25 @@
 
 use std::path::Path;
 
+use super::report;
 use crate::os::settings::{self, FaultKind, Settings, SettingsError};
+use crate::run::Secrets;
+use crate::run::plan::OnError;
 use crate::text::code::call as code;
 use crate::text::{Diagnostic, Sources, Span};
+
+/// The settings for a template, `-` being one from standard input in the working folder. What is wrong in them is printed.
+///
+/// # Errors
+/// The exit status, 2, when something is wrong.
+pub fn for_template(template: &str, as_json: bool) -> Result<Settings, u8> {
+    let folder = if template == "-" { None } else { Path::new(template).parent() };
+    let mut sources = Sources::default();
+    load(folder.unwrap_or(Path::new("")), &mut sources).map_err(|found| {
+        report::print(&found, &sources, &Secrets::default(), as_json);
+        2
+    })
+}
 
 /// The settings beside a template in `folder`. The file's text is taken into `sources` when something in it is wrong.
 ///
@@ -36,9 +52,29 @@ pub fn load(folder: &Path, sources: &mut Sources) -> Result<Settings, Vec<Diagno
     })
 }
 
+/// What `build.on_error` says; `None`: nothing.
+pub fn on_error(settings: &Settings) -> Option<OnError> {
+    Some(match settings.on_error? {
+        "abort" => OnError::Abort,
+        "ask" => OnError::Ask,
+        "run-cleanup-provisioner" => OnError::RunCleanupProvisioner,
+        "hold" => OnError::Hold,
+        _ => OnError::Cleanup,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_choice_on_an_error_is_the_one_of_that_name() {
+        for name in settings::ON_ERROR {
+            let choice = on_error(&Settings { on_error: Some(name), ..Settings::default() });
+            assert_eq!(serde_json::to_value(choice).unwrap(), name);
+        }
+        assert_eq!(on_error(&Settings::default()), None);
+    }
 
     #[test]
     fn mistakes_in_the_settings_have_codes_and_places() {

@@ -13,11 +13,13 @@ use super::report::json::JsonReport;
 use super::report::machine::MachineReport;
 use super::report::plain::{PlainReport, Style};
 use super::report::{self, Report};
+use super::settings;
 use super::template_args::TemplateArgs;
 use crate::cloud::Clouds;
 use crate::engine::load::{self, LoadRequest, Loaded};
 use crate::engine::{EngineHandle, RunInputs, StartRequest};
 use crate::os::paths;
+use crate::os::settings::Settings;
 use crate::os::signal::{Signal, Signals};
 use crate::plan::Purpose;
 use crate::run::plan::{OnError, RunOptions};
@@ -113,7 +115,11 @@ pub async fn run(args: BuildArgs) -> u8 {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
     };
-    let request = request(&args);
+    let settings = match settings::for_template(&args.template.template, args.format == Format::Json) {
+        Ok(settings) => settings,
+        Err(status) => return status,
+    };
+    let request = request(&args, &settings);
     let loaded = tokio::select! {
         loaded = load::load(request.clone()) => loaded,
         signal = signals.next() => return signal.status(),
@@ -129,7 +135,7 @@ pub async fn run(args: BuildArgs) -> u8 {
     let Some(plan) = loaded.evaluation.plan.clone() else {
         return refuse("no builds to run");
     };
-    let Some(state_dir) = paths::state_dir() else {
+    let Some(state_dir) = settings.state_dir.clone().or_else(paths::state_dir) else {
         return refuse("there is no home folder to keep the run's journal in; set XDG_STATE_HOME");
     };
     let start = StartRequest {
@@ -137,7 +143,7 @@ pub async fn run(args: BuildArgs) -> u8 {
         secrets: loaded.evaluation.secrets.clone(),
         inputs: inputs(&loaded),
         state_dir,
-        keep_runs: Some(50),
+        keep_runs: Some(settings.keep_runs as usize),
         clouds: Arc::new(Clouds::default()),
     };
     let engine = match crate::engine::start(start).await {
@@ -155,14 +161,18 @@ pub async fn run(args: BuildArgs) -> u8 {
 }
 
 /// What the arguments ask to be evaluated.
-fn request(args: &BuildArgs) -> LoadRequest {
+fn request(args: &BuildArgs, settings: &Settings) -> LoadRequest {
+    let parallel = match args.parallel_builds {
+        Some(n) => u32::try_from(n).ok().filter(|n| *n > 0),
+        None => settings.parallel,
+    };
     let options = RunOptions {
-        on_error: args.on_error.map(Into::into).unwrap_or_default(),
+        on_error: args.on_error.map(Into::into).or_else(|| settings::on_error(settings)).unwrap_or_default(),
         force: args.force,
         debug: args.debug,
-        parallel: args.parallel_builds.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0),
-        kiln_tags: true,
-        ask_public_address: true,
+        parallel,
+        kiln_tags: settings.tags,
+        ask_public_address: settings.public_address,
         interactive: interactive(args),
     };
     args.template.request(options, Purpose::Build)

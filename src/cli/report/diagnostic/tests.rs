@@ -90,7 +90,7 @@ fn of_a_long_place_and_of_a_long_line_only_what_matters_is_shown() {
     assert_eq!(whole.lines().count(), 6, "{whole}");
     let far = shown(Diagnostic::error(CODE, span_of(&s, id, "\"bad\""), "far away").label("here"), &s);
     assert!(far.lines().all(|l| l.chars().count() < 160), "{far}");
-    assert!(far.contains("^^^^^ here") && far.contains("example.json:2:511"), "{far}");
+    assert!(far.contains("^^^^^ here") && far.contains("example.json:2:512"), "{far}");
 }
 
 #[test]

@@ -137,11 +137,7 @@ mod tests {
         let line = String::from_utf8(public).unwrap();
         assert!(line.starts_with("ssh-ed25519 ") && line.ends_with(" packer_x"), "{line}");
         assert_eq!(private.public_key().to_openssh().unwrap(), line);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        }
+        assert_eq!(crate::os::file_mode::of(&std::fs::metadata(&file).unwrap()) & 0o777, 0o600);
     }
 
     #[test]
