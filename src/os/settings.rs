@@ -182,16 +182,19 @@ impl Reader<'_> {
                 None => self.bad(value, "`state_dir` is the path of a folder", "write it in double quotes"),
             },
             ("build", "parallel") => settings.parallel = self.number(key, value, 1),
-            _ => match value.get_ref().as_str().and_then(|v| ON_ERROR.into_iter().find(|o| *o == v)) {
-                Some(choice) => settings.on_error = Some(choice),
-                None => {
-                    let near = value.get_ref().as_str().and_then(|v| nearest(v, ON_ERROR.into_iter()));
-                    self.bad(value, "`on_error` does not know this", &format!("it is one of `{}`", ON_ERROR.join("`, `")));
-                    if let (Some(near), Some(fault)) = (near, self.faults.last_mut()) {
-                        fault.suggestion = Some(format!("\"{near}\""));
-                    }
-                }
-            },
+            _ => self.choice(value, settings),
+        }
+    }
+
+    fn choice(&mut self, value: &Spanned<DeValue<'_>>, settings: &mut Settings) {
+        let written = value.get_ref().as_str().unwrap_or("");
+        settings.on_error = ON_ERROR.into_iter().find(|o| *o == written);
+        if settings.on_error.is_some() {
+            return;
+        }
+        self.bad(value, "`on_error` does not know this", &format!("it is one of `{}`", ON_ERROR.join("`, `")));
+        if let (Some(near), Some(fault)) = (nearest(written, ON_ERROR.into_iter()), self.faults.last_mut()) {
+            fault.suggestion = Some(format!("\"{near}\""));
         }
     }
 

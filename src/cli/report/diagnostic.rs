@@ -18,7 +18,9 @@ const WIDTH: usize = 120;
 #[must_use]
 pub fn report(diagnostics: &[Diagnostic], sources: &Sources, secrets: &Secrets, as_json: bool, colour: bool) -> String {
     if as_json {
-        return distinct(diagnostics).into_iter().map(|d| format!("{}\n", to_json(d, sources, secrets))).collect();
+        let lines: Vec<String> =
+            distinct(diagnostics).into_iter().map(|d| to_json(d, sources, secrets).to_string() + "\n").collect();
+        return lines.concat();
     }
     let mut text = render(diagnostics, sources, secrets, colour);
     if let Some(summary) = summary(diagnostics) {

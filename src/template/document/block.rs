@@ -155,21 +155,19 @@ fn component(node: &Node, kind: Kind, keys: &[&str], diagnostics: &mut Vec<Diagn
         Some(entry) if keys.contains(&"name") => text(&entry.value, &what("name"), diagnostics),
         _ => None,
     };
-    let type_name = match find(entries, "type") {
-        Some(entry) => text(&entry.value, &what("type"), diagnostics)?,
-        None => {
-            let start = node.span.range().start;
-            let mut diagnostic = no_type(Span::new(node.span.source, start, start + 1), kind);
-            let candidates = entries.iter().map(|e| e.key.value.as_str());
-            if let Some(near) = did_you_mean("type", candidates)
-                && let Some(entry) = find(entries, near)
-            {
-                diagnostic = diagnostic.related(entry.key.span, "is this meant to be `type`?");
-            }
-            diagnostics.push(diagnostic);
-            return None;
+    let Some(entry) = find(entries, "type") else {
+        let start = node.span.range().start;
+        let mut diagnostic = no_type(Span::new(node.span.source, start, start + 1), kind);
+        let candidates = entries.iter().map(|e| e.key.value.as_str());
+        if let Some(near) = did_you_mean("type", candidates)
+            && let Some(entry) = find(entries, near)
+        {
+            diagnostic = diagnostic.related(entry.key.span, "is this meant to be `type`?");
         }
+        diagnostics.push(diagnostic);
+        return None;
     };
+    let type_name = text(&entry.value, &what("type"), diagnostics)?;
     if type_name.value.is_empty() {
         diagnostics.push(no_type(type_name.span, kind));
         return None;
@@ -288,19 +286,17 @@ impl Names {
         let diagnostic = Diagnostic::error(code::UNKNOWN_BUILDER, name.span, message);
         let of_type = self.known.iter().find(|(_, t, _)| *t == name.value).map(|(n, _, _)| n.as_str());
         let near = of_type.or_else(|| did_you_mean(&name.value, self.known.iter().map(|(n, _, _)| n.as_str())));
-        diagnostics.push(match near {
-            Some(near) => diagnostic
-                .help(if of_type.is_some() {
-                    format!("the builder of that type is named `{near}`")
-                } else {
-                    format!("did you mean `{near}`?")
-                })
-                .fix(format!("Rename to `{near}`"), name.span, format!("\"{}\"", near.escape_default())),
-            None => {
-                let all: Vec<_> =
-                    self.known.iter().take(10).map(|(n, _, _)| format!("`{}`", n.escape_debug())).collect();
-                diagnostic.help(format!("the builders are {}", all.join(", ")))
-            }
+        diagnostics.push(if let Some(near) = near {
+            let help = if of_type.is_some() {
+                format!("the builder of that type is named `{near}`")
+            } else {
+                format!("did you mean `{near}`?")
+            };
+            let replacement = format!("\"{}\"", near.escape_default());
+            diagnostic.help(help).fix(format!("Rename to `{near}`"), name.span, replacement)
+        } else {
+            let all: Vec<_> = self.known.iter().take(10).map(|(n, _, _)| format!("`{}`", n.escape_debug())).collect();
+            diagnostic.help(format!("the builders are {}", all.join(", ")))
         });
     }
 }
