@@ -4,6 +4,7 @@ pub mod lock;
 pub mod paths;
 pub mod private_file;
 pub mod process_group;
+pub mod settings;
 pub mod signal;
 
 pub mod agent_socket;
