@@ -21,11 +21,12 @@ const WITH_VALUE: &[&str] = &[
 /// Arguments as clap wants them.
 ///
 /// `-name` and `-name=value` become `--name…` when `name` has more than one letter. `-v`, `-version` and `--version`
-/// anywhere before `--` mean the `version` command, as in Packer.
+/// anywhere before `--` mean the `version` command, and `-machine-readable` may stand anywhere too, as in Packer.
 pub fn normalise(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut out: Vec<OsString> = Vec::with_capacity(arguments.len());
     let mut arguments = arguments.into_iter();
     out.extend(arguments.next());
+    let mut machine_readable = false;
     while let Some(argument) = arguments.next() {
         let Some(text) = argument.to_str() else {
             out.push(argument);
@@ -33,9 +34,13 @@ pub fn normalise(arguments: Vec<OsString>) -> Vec<OsString> {
         };
         match text {
             "--" => {
+                if std::mem::take(&mut machine_readable) {
+                    out.push("--machine-readable".into());
+                }
                 out.push(argument);
                 out.extend(arguments.by_ref());
             }
+            "-machine-readable" | "--machine-readable" => machine_readable = true,
             "-v" | "-version" | "--version" => {
                 out.truncate(1);
                 out.push("version".into());
@@ -53,6 +58,9 @@ pub fn normalise(arguments: Vec<OsString>) -> Vec<OsString> {
                 }
             }
         }
+    }
+    if machine_readable {
+        out.push("--machine-readable".into());
     }
     out
 }
@@ -84,6 +92,11 @@ mod tests {
         assert_eq!(normalised("kiln build -v t.json"), "kiln version");
         assert_eq!(normalised("kiln --version"), "kiln version");
         assert_eq!(normalised("kiln build -var -version t.json"), "kiln build --var -version t.json");
+    }
+
+    #[test]
+    fn machine_readable_may_stand_before_the_command() {
+        assert_eq!(normalised("kiln -machine-readable build t.json"), "kiln build t.json --machine-readable");
     }
 
     #[test]
