@@ -158,7 +158,11 @@ impl Reader<'_> {
                 continue;
             };
             let DeValue::Table(inner) = value.get_ref() else {
-                self.bad(value, &format!("`{section}` is a section"), &format!("write `[{section}]`, and its keys below"));
+                self.bad(
+                    value,
+                    &format!("`{section}` is a section"),
+                    &format!("write `[{section}]`, and its keys below"),
+                );
                 continue;
             };
             for (key, value) in inner {
