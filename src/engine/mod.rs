@@ -8,6 +8,7 @@ pub mod load;
 pub mod names;
 mod publish;
 pub mod read;
+pub mod redact;
 pub mod start;
 
 pub use handle::{EngineHandle, RunOutcome, Subscription};
