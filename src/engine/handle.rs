@@ -1,15 +1,17 @@
 //! What a face holds of a running engine: commands in, snapshot and tail out.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::names::LogNames;
 use super::publish::Published;
 use super::read;
+use super::redact::Redactor;
+use super::shared::add_secrets;
 use crate::run::state::BuildState;
-use crate::run::{Command, Event, RunId, RunState, Seq};
+use crate::run::{Command, Event, RunId, RunState, Secrets, Seq};
 
 /// A running engine. Clones are handles to the same run; the run goes on when all are dropped.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub struct EngineHandle {
     pub(super) commands: mpsc::UnboundedSender<Command>,
     pub(super) published: Arc<Published>,
     pub(super) outcome: watch::Receiver<Option<RunOutcome>>,
+    pub(super) secrets: Arc<RwLock<Secrets>>,
+    pub(super) redactor: Arc<RwLock<Redactor>>,
 }
 
 /// How a run ended.
@@ -56,6 +60,12 @@ impl EngineHandle {
     pub fn send(&self, command: Command) {
         // A run that is over takes no commands, and that is no mistake of the sender.
         let _ = self.commands.send(command);
+    }
+
+    /// Takes in the values behind the references of a plan that is about to be sent as [`Command::Revise`]. They are hidden
+    /// from now on.
+    pub fn add_secrets(&self, secrets: Secrets) {
+        add_secrets(&self.secrets, &self.redactor, secrets);
     }
 
     /// The state as it is now.

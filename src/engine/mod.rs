@@ -3,16 +3,30 @@
 //! [`start`] gives an [`EngineHandle`]; facts come out of it, commands go in. Not here: what a component does.
 
 pub mod answer;
+mod build;
+mod clean_up;
+pub mod components;
 mod facts;
 pub mod handle;
-pub mod load;
+mod hold;
+pub mod inputs;
 mod journal;
+pub mod load;
 pub mod names;
+mod post_process;
+mod prune;
 mod publish;
 pub mod read;
 pub mod redact;
+pub mod result;
+mod run_loop;
+mod shared;
 pub mod start;
+mod step;
 mod supervisor;
 
+pub use components::Components;
 pub use handle::{EngineHandle, RunOutcome, Subscription};
-pub use start::{RunInputs, StartError, StartRequest, start};
+pub use inputs::RunInputs;
+pub use shared::Pace;
+pub use start::{StartError, StartRequest, start, start_with};

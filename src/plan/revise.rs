@@ -94,7 +94,9 @@ pub fn revise(old: &Plan, mut new: Plan, files: &FileDigests) -> Revision {
     Revision { plan: new, builds, added }
 }
 
-fn changes(old: &PlannedBuild, new: Option<&PlannedBuild>) -> Changes {
+/// What the new plan of a build changes; both with the digests of their files in place.
+#[must_use]
+pub fn changes(old: &PlannedBuild, new: Option<&PlannedBuild>) -> Changes {
     let mut changes = Changes {
         build: old.id.clone(),
         gone: new.is_none(),
