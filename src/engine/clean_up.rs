@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::facts::StepFacts;
 use super::shared::Shared;
-use crate::component::contract::{Builder, Facts, Machine, ReleaseContext, ResourceKind};
+use crate::component::contract::{Builder, Machine, ReleaseContext, ResourceKind};
 use crate::run::event::Tone;
 use crate::run::{Attempt, Fact, Failure, PlannedBuild, Resource};
 

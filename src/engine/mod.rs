@@ -24,6 +24,8 @@ mod shared;
 pub mod start;
 mod step;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 
 pub use components::Components;
 pub use handle::{EngineHandle, RunOutcome, Subscription};

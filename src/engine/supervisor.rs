@@ -95,7 +95,9 @@ impl Supervisor {
             }
             if writing.is_none() && !self.closing.is_empty() && self.gathering.is_empty() {
                 self.published.close();
-                self.closing.drain(..).for_each(|done| drop(done.send(())));
+                for done in self.closing.drain(..) {
+                    let _ = done.send(());
+                }
                 return;
             }
             let ready_at = self.ready_at;
