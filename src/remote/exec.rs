@@ -1,5 +1,6 @@
 //! Commands on the machine: their input, their output as it comes, and how they ended.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::communicator::{Exit, OutputSink, RemoteError};
-use super::session::Session;
+use super::quote;
+use super::session::{Outbound, Session};
 
 /// How long a cancelled command has to end by itself before it is killed.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -41,6 +43,7 @@ pub(super) async fn run(
     cancel: &CancellationToken,
 ) -> Result<Exit, RemoteError> {
     let (mut from, to) = channel.split();
+    let to = Outbound::new(to);
     if pty {
         // As Packer asks for it; without echo, or a script's input would appear in the log.
         let modes = [(Pty::ECHO, 0), (Pty::TTY_OP_ISPEED, 14_400), (Pty::TTY_OP_OSPEED, 14_400)];
@@ -75,6 +78,7 @@ pub(super) async fn run(
                 return Err(RemoteError::Refused(format!("the machine's SSH server refused {what}")));
             }
             Some(ChannelMsg::Close) | None => {
+                to.closed().store(true, Ordering::Release);
                 return exit.ok_or_else(|| match session.is_closed() {
                     true => session.lost(),
                     false => RemoteError::LinkLost("the command's channel closed without an exit status".to_owned()),
@@ -84,21 +88,48 @@ pub(super) async fn run(
         }
     }
     // The link may be dead as well; then nobody hears this, and the command ends when the machine notices.
-    let _ = tokio::time::timeout(GRACE, async {
+    let told = tokio::time::timeout(GRACE, async {
         let _ = to.signal(Sig::TERM).await;
         while let Some(message) = from.wait().await {
-            if matches!(message, ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } | ChannelMsg::Close) {
+            match message {
+                ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => return,
+                ChannelMsg::Close => break,
+                _ => {}
+            }
+        }
+        to.closed().store(true, Ordering::Release);
+    })
+    .await;
+    if told.is_err() {
+        // It may be that it does not want to end, or that it was not told: OpenSSH passes no signals on for root.
+        let _ = tokio::time::timeout(GRACE * 2, Box::pin(stop(session, command))).await;
+        let _ = tokio::time::timeout(GRACE, to.signal(Sig::KILL)).await;
+    }
+    Err(RemoteError::Cancelled)
+}
+
+/// Looks for a command among the processes of this very connection, and ends it with all that is in its process group.
+async fn stop(session: &Session, command: &str) {
+    let line: String =
+        command.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().chars().take(80).collect();
+    let script = format!(
+        "found=; for d in /proc/[0-9]*; do p=${{d#/proc/}}; [ \"$p\" != $$ ] || continue\n\
+         grep -q \"^PPid:[[:space:]]*$PPID\\$\" $d/status 2>/dev/null || continue\n\
+         tr '\\000' ' ' 2>/dev/null <$d/cmdline | grep -qF -e {line} && found=\"$found -$p\"; done\n\
+         [ -n \"$found\" ] || exit 0; kill -TERM -- $found; sleep 1; kill -KILL -- $found 2>/dev/null",
+        line = quote::word(&line)
+    );
+    let Ok(channel) = session.channel().await else { return };
+    let (mut from, to) = channel.split();
+    let to = Outbound::new(to);
+    if to.exec(false, quote::posix(&script)).await.is_ok() {
+        while let Some(message) = from.wait().await {
+            if matches!(message, ChannelMsg::Close) {
                 break;
             }
         }
-    })
-    .await;
-    let _ = tokio::time::timeout(GRACE, async {
-        let _ = to.signal(Sig::KILL).await;
-        let _ = to.close().await;
-    })
-    .await;
-    Err(RemoteError::Cancelled)
+        to.closed().store(true, Ordering::Release);
+    }
 }
 
 /// Writes all input, then says that there is no more. A command that does not want its input is no error.

@@ -48,7 +48,7 @@ pub(super) fn pattern(text: &str) -> String {
 
 /// Runs a script in the machine's POSIX shell, whatever the user's login shell is.
 pub(super) fn posix(script: &str) -> String {
-    format!("sh -c {}", word(script))
+    format!("exec sh -c {}", word(script))
 }
 
 /// A path for SFTP, which knows no `~` but starts in the home folder.

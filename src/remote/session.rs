@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use russh::client::{self, Handle, Msg};
-use russh::{Channel, Disconnect, Limits, Preferred, cipher, kex};
+use russh::{Channel, ChannelWriteHalf, Disconnect, Limits, Preferred, cipher, kex};
 use tokio_util::sync::CancellationToken;
 
 use super::auth;
@@ -75,6 +76,46 @@ impl Session {
         let _ = self.handle.disconnect(Disconnect::ByApplication, "", "en").await;
         if let Some(bastion) = &self.bastion {
             let _ = bastion.handle.disconnect(Disconnect::ByApplication, "", "en").await;
+        }
+    }
+}
+
+/// The sending half of a channel, which is closed when this goes away: a machine allows only some channels at once.
+pub(super) struct Outbound {
+    half: Option<ChannelWriteHalf<Msg>>,
+    is_closed: Arc<AtomicBool>,
+}
+
+impl Outbound {
+    pub(super) fn new(half: ChannelWriteHalf<Msg>) -> Self {
+        Self { half: Some(half), is_closed: Arc::default() }
+    }
+
+    /// To be set when the machine has closed the channel: closing it twice would break the link.
+    pub(super) fn closed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_closed)
+    }
+}
+
+impl std::ops::Deref for Outbound {
+    type Target = ChannelWriteHalf<Msg>;
+
+    fn deref(&self) -> &Self::Target {
+        // invariant: only `drop` takes it.
+        self.half.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        if self.is_closed.load(Ordering::Acquire) {
+            return;
+        }
+        if let (Some(half), Ok(runtime)) = (self.half.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                // On a dead link there is nobody to tell.
+                let _ = half.close().await;
+            });
         }
     }
 }

@@ -5,17 +5,17 @@
 mod wire;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{ChannelMsg, ChannelReadHalf};
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
 use super::communicator::RemoteError;
-use super::session::Session;
+use super::session::{Outbound, Session};
 pub(super) use wire::Attrs;
 use wire::Reply;
 
@@ -76,7 +76,7 @@ type Waiting = Arc<Lock<Option<HashMap<u32, oneshot::Sender<Reply>>>>>;
 /// One SFTP channel. Requests go out in the order of the calls.
 pub(super) struct Sftp {
     session: Arc<Session>,
-    to: Arc<Mutex<ChannelWriteHalf<Msg>>>,
+    to: Mutex<Outbound>,
     waiting: Waiting,
     next: AtomicU32,
     reader: JoinHandle<()>,
@@ -87,13 +87,6 @@ pub(super) struct Sftp {
 impl Drop for Sftp {
     fn drop(&mut self) {
         self.reader.abort();
-        let to = Arc::clone(&self.to);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                // On a dead link there is nobody to tell.
-                let _ = to.lock().await.close().await;
-            });
-        }
     }
 }
 
@@ -165,6 +158,7 @@ impl Sftp {
     /// Starts the machine's SFTP server on a fresh channel.
     pub(super) async fn start(session: Arc<Session>, channel: russh::Channel<Msg>) -> Result<Self, SftpError> {
         let (mut from, to) = channel.split();
+        let to = Outbound::new(to);
         let lost = |_| SftpError::Lost(session.lost());
         to.request_subsystem(true, "sftp").await.map_err(lost)?;
         let mut hello = BytesMut::new();
@@ -183,7 +177,11 @@ impl Sftp {
                         _ => return Err(SftpError::Missing),
                     }
                 }
-                Some(ChannelMsg::Failure | ChannelMsg::Close | ChannelMsg::Eof | ChannelMsg::ExitStatus { .. }) => {
+                Some(ChannelMsg::Close) => {
+                    to.closed().store(true, Ordering::Release);
+                    return Err(SftpError::Missing);
+                }
+                Some(ChannelMsg::Failure | ChannelMsg::Eof | ChannelMsg::ExitStatus { .. }) => {
                     return Err(SftpError::Missing);
                 }
                 None if session.is_closed() => return Err(SftpError::Lost(session.lost())),
@@ -192,9 +190,9 @@ impl Sftp {
             }
         };
         let waiting: Waiting = Arc::new(Lock::new(Some(HashMap::new())));
-        let reader = tokio::spawn(read(from, buffer, Arc::clone(&waiting)));
+        let reader = tokio::spawn(read(from, buffer, Arc::clone(&waiting), to.closed()));
         let mut sftp =
-            Self { session, to: Arc::new(Mutex::new(to)), waiting, next: AtomicU32::new(1), reader, piece: SAFE_PIECE };
+            Self { session, to: Mutex::new(to), waiting, next: AtomicU32::new(1), reader, piece: SAFE_PIECE };
         if wire::has_extension(version, "limits@openssh.com") {
             sftp.piece = sftp.limits().await?;
         }
@@ -336,12 +334,15 @@ impl Sftp {
 }
 
 /// Hands each answer to who waits for it; when the channel ends, nobody waits any longer.
-async fn read(mut from: ChannelReadHalf, mut buffer: BytesMut, waiting: Waiting) {
+async fn read(mut from: ChannelReadHalf, mut buffer: BytesMut, waiting: Waiting, is_closed: Arc<AtomicBool>) {
     let take = |id| waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.remove(&id);
     'read: while let Some(message) = from.wait().await {
         match message {
             ChannelMsg::Data { data } => buffer.extend_from_slice(&data),
-            ChannelMsg::Close => break,
+            ChannelMsg::Close => {
+                is_closed.store(true, Ordering::Release);
+                break;
+            }
             _ => continue,
         }
         loop {

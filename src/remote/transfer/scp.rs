@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::{Buf, Bytes, BytesMut};
-use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{ChannelMsg, ChannelReadHalf};
 use tokio_util::sync::CancellationToken;
 
 use super::local::{self, Found, Listing, Sha256Sum};
@@ -17,7 +17,7 @@ use super::until;
 use super::verify::{self, Sent};
 use crate::remote::communicator::{RemoteError, TransferProgress};
 use crate::remote::quote;
-use crate::remote::session::Session;
+use crate::remote::session::{Outbound, Session};
 use crate::remote::ssh::Link;
 
 /// Bytes that go out at once.
@@ -28,7 +28,7 @@ const LONGEST_LINE: usize = 16 << 10;
 /// `scp` at work on the machine.
 struct Scp {
     session: Arc<Session>,
-    to: ChannelWriteHalf<Msg>,
+    to: Outbound,
     from: ChannelReadHalf,
     buffer: BytesMut,
     stderr: Vec<u8>,
@@ -40,6 +40,7 @@ impl Scp {
     async fn start(link: &Link, options: &str, path: &str, cancel: &CancellationToken) -> Result<Self, RemoteError> {
         let (session, channel) = link.channel(cancel).await?;
         let (from, to) = channel.split();
+        let to = Outbound::new(to);
         let word = if options.ends_with('f') { quote::pattern(path) } else { quote::path(path) };
         to.exec(true, format!("scp -{options} {word}")).await.map_err(|_| session.lost())?;
         let (buffer, stderr) = (BytesMut::new(), Vec::new());
@@ -66,6 +67,7 @@ impl Scp {
                     return Err(RemoteError::Refused("the machine refused to run scp".to_owned()));
                 }
                 Some(ChannelMsg::Close) | None => {
+                    self.to.closed().store(true, Ordering::Release);
                     return if self.status.is_some() { Ok(false) } else { Err(self.session.lost()) };
                 }
                 Some(_) => {}
@@ -187,7 +189,8 @@ pub(super) async fn upload_file(
     cancel: &CancellationToken,
 ) -> Result<(), RemoteError> {
     let (folder, name) = (quote::parent(remote), quote::base_name(remote).as_bytes());
-    let mut scp = Scp::start(link, "t", folder, cancel).await?;
+    // `-d`: without it a folder that is not there would become the file.
+    let mut scp = Scp::start(link, "dt", folder, cancel).await?;
     let sum = until(cancel, async {
         scp.yes().await?;
         remote.clone_into(&mut scp.path);

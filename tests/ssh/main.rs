@@ -1,0 +1,8 @@
+//! The SSH floor against OpenSSH's own server, and against servers that misbehave.
+
+mod commands;
+mod connecting;
+mod folders;
+mod odd_servers;
+mod sshd;
+mod transfers;
