@@ -47,7 +47,7 @@ pub async fn launch(work: &Work<'_>) -> Result<(), Failure> {
     let request = request(work).await?;
     say_tags(work, &request);
     let template = (spot && spot::wants_fleet(work)).then(names::launch_template);
-    let find = json!({ "token": request.token, "launch_template": template });
+    let find = json!({ "token": request.token, "launch_template": template, "tagged": cx.options.kiln_tags });
     let key = cx.intend(INSTANCE, "source", work.region_name(), find).await?;
     let started =
         if spot { spot::launch(work, &request, template.as_deref()).await? } else { on_demand(work, &request).await? };
