@@ -6,9 +6,11 @@ pub mod arguments;
 pub mod build;
 pub mod elsewhere;
 pub mod explain;
+pub mod inspect;
 pub mod report;
 pub mod settings;
 pub mod template_args;
+pub mod validate;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -35,6 +37,10 @@ struct Kiln {
 enum Command {
     /// Build images from a template
     Build(build::BuildArgs),
+    /// Check a template: every mistake, at once
+    Validate(validate::ValidateArgs),
+    /// Show a template's variables, builders, provisioners and post-processors
+    Inspect(inspect::InspectArgs),
     /// Tell more about the code of a diagnostic (K0502)
     Explain(explain::ExplainArgs),
     /// Print the version
@@ -89,6 +95,8 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
         Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
         Command::Explain(args) => explain::run(&args),
+        Command::Validate(args) => on_runtime(validate::run(args)),
+        Command::Inspect(args) => on_runtime(inspect::run(args)),
         Command::Build(args) => on_runtime(build::run(args)),
     }
 }

@@ -18,11 +18,11 @@ use crate::template::engine::{self, Findings, Stage};
 use crate::template::inputs::Inputs;
 use crate::template::question::{Answer, Question};
 use crate::template::tree::{Node, Tree};
-use crate::text::code::{call as code, field as field_code};
+use crate::text::code::{call as code, field as field_code, structure};
 use crate::text::diagnostic::did_you_mean;
 use crate::text::{Diagnostic, Span};
 
-use super::select::{Selected, Selection, applies, raw_name};
+use super::select::{Selected, Selection, applies};
 use super::{Evaluation, Purpose};
 
 /// The builds that can go into a plan.
@@ -153,7 +153,7 @@ impl<'a> Checker<'a> {
             // Whether what goes in is still what the builder made.
             let mut of_builder = true;
             for (place, block) in blocks.iter().enumerate() {
-                if self.inputs.except.iter().any(|name| name == raw_name(block)) {
+                if self.inputs.except.iter().any(|name| name == block.raw_name()) {
                     break;
                 }
                 if !applies(block, target.raw_name) {
@@ -306,7 +306,7 @@ impl<'a> Checker<'a> {
         if let Some(found) = found {
             self.rules(found, &revealed, &decoded);
         }
-        Some(Part { type_name: type_name.to_owned(), value: decoded.value, revealed, span: block.body.span, meta })
+        Some(Part { type_name: type_name.to_owned(), value: decoded.value, revealed, span: block.span, meta })
     }
 
     /// The component's own rules over several fields.
@@ -378,7 +378,7 @@ fn retries(node: &Node, scope: &Scope<'_>, findings: &mut Findings) -> u32 {
     }
     let message = format!("`max_retries` must be a whole number; `{text}` is not");
     let help = "write how often it may be tried again, such as `3`";
-    findings.diagnostics.push(Diagnostic::error(code::BAD_RETRIES, node.span, message).help(help));
+    findings.diagnostics.push(Diagnostic::error(structure::BAD_RETRIES, node.span, message).help(help));
     0
 }
 

@@ -31,16 +31,11 @@ pub struct Selection {
     pub all_names: Vec<String>,
 }
 
-/// The name of a component as written, else its type.
-pub(super) fn raw_name(block: &Block) -> &str {
-    block.name.as_ref().map_or(&block.type_name.value, |n| &n.value)
-}
-
 /// Renders the names and keeps the builders that the call wants. Names that match nothing are warned of.
 pub(super) fn select(document: &Document, inputs: &Inputs, evaluation: &mut Evaluation, purpose: Purpose) -> Selection {
     let mut all = Vec::new();
     for (index, block) in document.builders.iter().enumerate() {
-        let raw = raw_name(block);
+        let raw = block.raw_name();
         let name = match &block.name {
             Some(text) if text.value.contains("{{") => {
                 let mut findings = Findings::default();
@@ -85,7 +80,7 @@ pub(super) fn select(document: &Document, inputs: &Inputs, evaluation: &mut Eval
         .collect();
     if had_any && builders.is_empty() && purpose == Purpose::Build {
         let message = "`-only` and `-except` leave nothing to build";
-        let names: Vec<String> = document.builders.iter().map(|b| format!("`{}`", raw_name(b))).collect();
+        let names: Vec<String> = document.builders.iter().map(|b| format!("`{}`", b.raw_name())).collect();
         let help = format!("the template's builders are {}", names.join(", "));
         evaluation.diagnostics.push(Diagnostic::error(code::NOTHING_TO_BUILD, None, message).help(help));
     }
@@ -94,7 +89,7 @@ pub(super) fn select(document: &Document, inputs: &Inputs, evaluation: &mut Eval
 
 fn warn_of_strangers(document: &Document, inputs: &Inputs, all: &[Selected], diagnostics: &mut Vec<Diagnostic>) {
     let builders = || all.iter().map(|s| s.name.as_str());
-    let others = || document.post_processors.iter().flatten().map(raw_name);
+    let others = || document.post_processors.iter().flatten().map(Block::raw_name);
     for (flag, wanted) in [("-only", &inputs.only), ("-except", &inputs.except)] {
         for name in wanted {
             let except = flag == "-except";

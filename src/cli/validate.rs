@@ -1,0 +1,91 @@
+//! `kiln validate`: every mistake of a template, at once, and nothing done.
+
+use std::io::{IsTerminal, Write};
+
+use crate::engine::load;
+use crate::plan::Purpose;
+use crate::run::Secrets;
+use crate::run::plan::RunOptions;
+use crate::text::code::variable;
+use crate::text::{Diagnostic, Sources};
+
+use super::report::{diagnostic, machine};
+use super::template_args::TemplateArgs;
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ValidateArgs {
+    #[command(flatten)]
+    pub template: TemplateArgs,
+    /// Look at the form of the text only
+    #[arg(long)]
+    pub syntax_only: bool,
+    /// How to print what is found
+    #[arg(long, value_parser = ["text", "json"], default_value = "text")]
+    pub format: String,
+    /// Print in Packer's machine-readable form
+    #[arg(long)]
+    pub machine_readable: bool,
+    /// Do not warn of variables that are given but not declared
+    #[arg(long)]
+    pub no_warn_undeclared_var: bool,
+    // Packer's flags about plug-ins and HCL2, which mean nothing here.
+    #[arg(long, hide = true)]
+    pub evaluate_datasources: bool,
+    #[arg(long, hide = true)]
+    pub ignore_prerelease_plugins: bool,
+    #[arg(long, hide = true)]
+    pub use_sequential_evaluation: bool,
+}
+
+/// Validates. Gives the exit status: 0 right (warnings allowed), 2 wrong or unreadable.
+pub async fn run(args: ValidateArgs) -> u8 {
+    let result = if args.syntax_only {
+        load::syntax(&args.template.template).map(|(sources, found)| (sources, found, Secrets::default()))
+    } else {
+        let loaded = load::load(args.template.request(RunOptions::default(), Purpose::Validate)).await;
+        loaded.map(|l| (l.sources, l.evaluation.diagnostics, l.evaluation.secrets))
+    };
+    let (sources, mut found, secrets) = match result {
+        Ok(found) => found,
+        Err(error) => {
+            // Nobody is told when a stream is closed.
+            let _ = writeln!(std::io::stderr(), "kiln: {error}\n  help: {}", error.help());
+            return 2;
+        }
+    };
+    if args.no_warn_undeclared_var {
+        found.retain(|d| d.code != variable::UNDECLARED);
+    }
+    let valid = !found.iter().any(Diagnostic::is_error);
+    report(&args, &found, &sources, &secrets, valid);
+    if valid { 0 } else { 2 }
+}
+
+fn report(args: &ValidateArgs, found: &[Diagnostic], sources: &Sources, secrets: &Secrets, valid: bool) {
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
+    if args.format == "json" {
+        let _ = out.write_all(diagnostic::report(found, sources, secrets, true, false).as_bytes());
+        return;
+    }
+    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let _ = err.write_all(diagnostic::report(found, sources, secrets, false, colour).as_bytes());
+    if !valid {
+        return;
+    }
+    let text = if args.syntax_only {
+        "Syntax-only check passed. Everything looks okay."
+    } else {
+        "The configuration is valid."
+    };
+    if args.machine_readable {
+        let _ = out.write_all(machine::line(now(), "", "ui", &["say", text]).as_bytes());
+    } else {
+        let _ = writeln!(out, "{text}");
+    }
+}
+
+/// UNIX seconds.
+pub(super) fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
