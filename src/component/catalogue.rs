@@ -199,6 +199,7 @@ const POST_PROCESSORS_TO_COME: &[&str] = &[
     "alicloud-import",
     "amazon-ami-management",
     "amazon-import",
+    "atlas",
     "digitalocean-import",
     "docker-import",
     "docker-push",
