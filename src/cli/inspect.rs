@@ -12,7 +12,7 @@ use crate::run::plan::RunOptions;
 use crate::template::document::{Block, Document};
 use crate::template::variables::{Origin, Variable};
 
-use super::report::{diagnostic, machine};
+use super::report::{self, machine};
 use super::template_args::TemplateArgs;
 
 /// What is shown in place of a secret.
@@ -40,9 +40,7 @@ pub async fn run(args: InspectArgs) -> u8 {
         }
     };
     let Some(document) = &loaded.evaluation.document else {
-        let evaluation = &loaded.evaluation;
-        let text = diagnostic::report(&evaluation.diagnostics, &loaded.sources, &evaluation.secrets, false, false);
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        report::print_diagnostics(&loaded, false);
         return 2;
     };
     let text = if args.format == "json" {

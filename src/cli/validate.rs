@@ -1,6 +1,6 @@
 //! `kiln validate`: every mistake of a template, at once, and nothing done.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use crate::engine::load;
 use crate::plan::Purpose;
@@ -9,7 +9,8 @@ use crate::run::plan::RunOptions;
 use crate::text::code::variable;
 use crate::text::{Diagnostic, Sources};
 
-use super::report::{diagnostic, machine};
+use super::report::{self, diagnostic, machine};
+use super::settings;
 use super::template_args::TemplateArgs;
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -39,6 +40,9 @@ pub struct ValidateArgs {
 
 /// Validates. Gives the exit status: 0 right (warnings allowed), 2 wrong or unreadable.
 pub async fn run(args: ValidateArgs) -> u8 {
+    if let Err(status) = settings::for_template(&args.template.template, args.format == "json") {
+        return status;
+    }
     let result = if args.syntax_only {
         load::syntax(&args.template.template).map(|(sources, found)| (sources, found, Secrets::default()))
     } else {
@@ -57,18 +61,17 @@ pub async fn run(args: ValidateArgs) -> u8 {
         found.retain(|d| d.code != variable::UNDECLARED);
     }
     let valid = !found.iter().any(Diagnostic::is_error);
-    report(&args, &found, &sources, &secrets, valid);
+    tell(&args, &found, &sources, &secrets, valid);
     if valid { 0 } else { 2 }
 }
 
-fn report(args: &ValidateArgs, found: &[Diagnostic], sources: &Sources, secrets: &Secrets, valid: bool) {
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
+fn tell(args: &ValidateArgs, found: &[Diagnostic], sources: &Sources, secrets: &Secrets, valid: bool) {
+    let mut out = std::io::stdout().lock();
     if args.format == "json" {
         let _ = out.write_all(diagnostic::report(found, sources, secrets, true, false).as_bytes());
         return;
     }
-    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let _ = err.write_all(diagnostic::report(found, sources, secrets, false, colour).as_bytes());
+    report::print(found, sources, secrets, false);
     if !valid {
         return;
     }

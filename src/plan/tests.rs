@@ -11,11 +11,6 @@ use crate::run::{SecretRef, StepId, Value};
 use crate::template::question::Answer;
 
 fn evaluated(template: &str, inputs: &Inputs, purpose: Purpose) -> (Sources, Evaluation) {
-    evaluated_with(template, inputs, purpose, &Answer::Yes)
-}
-
-/// Evaluates with every question answered alike.
-fn evaluated_with(template: &str, inputs: &Inputs, purpose: Purpose, answer: &Answer) -> (Sources, Evaluation) {
     let mut inputs = inputs.clone();
     inputs.cwd = "/work".into();
     loop {
@@ -27,7 +22,7 @@ fn evaluated_with(template: &str, inputs: &Inputs, purpose: Purpose, answer: &An
         if open.is_empty() {
             return (sources, evaluation);
         }
-        inputs.answers.extend(open.into_iter().map(|q| (q, answer.clone())));
+        inputs.answers.extend(open.into_iter().map(|q| (q, Answer::Yes)));
     }
 }
 
@@ -286,48 +281,6 @@ fn builds_come_and_go_with_a_revision() {
     let revision = revise(&old, plan_of(&renamed), &FileDigests::new());
     assert!(revision.builds[0].gone);
     assert_eq!(revision.added, ["new".into()]);
-}
-
-/// The examples of a page: the arguments that its fence names, and the template.
-fn examples(page: &str) -> Vec<(Inputs, &str)> {
-    let mut examples = Vec::new();
-    for block in page.split("\n```json wrong").skip(1) {
-        let (fence, rest) = block.split_once('\n').unwrap();
-        let mut inputs = Inputs::default();
-        let mut words = fence.trim().trim_start_matches("args:").split_whitespace();
-        while let Some(word) = words.next() {
-            let (flag, value) = word.split_once('=').unwrap_or_else(|| (word, words.next().unwrap_or_default()));
-            match flag.trim_start_matches('-') {
-                "var" => {
-                    let (name, value) = value.split_once('=').unwrap();
-                    inputs.vars.push((name.into(), value.into()));
-                }
-                "only" => inputs.only.push(value.into()),
-                "except" => inputs.except.push(value.into()),
-                other => panic!("unknown flag {other} in {fence}"),
-            }
-        }
-        examples.push((inputs, rest.split_once("\n```").unwrap().0));
-    }
-    examples
-}
-
-#[test]
-fn every_example_of_kiln_explain_gives_its_code() {
-    let mut missing = Vec::new();
-    for code in crate::text::Code::all() {
-        for (inputs, template) in examples(code.page()) {
-            let (_, evaluation) = evaluated_with(template, &inputs, Purpose::Validate, &Answer::No);
-            let got: Vec<&str> = evaluation.diagnostics.iter().map(|d| d.code.as_str()).collect();
-            if !got.contains(&code.as_str()) {
-                missing.push(format!("{code}: {got:?}"));
-            }
-        }
-        if !code.page().contains("\n```") {
-            missing.push(format!("{code}: no example"));
-        }
-    }
-    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 fn value() -> impl Strategy<Value = Value> {
