@@ -395,3 +395,7 @@ fn auth(agent: bool, (key, certificate): (&str, &str), temporary_key: Option<&st
     }
     ways
 }
+
+#[cfg(test)]
+#[path = "communicator_tests.rs"]
+mod tests;

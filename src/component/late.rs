@@ -65,7 +65,12 @@ pub async fn learn_build_values<'a>(
 /// time-ordered form.
 pub fn run_uuid(cx: &StepContext) -> String {
     let hash = Sha256::digest(format!("{} {}", cx.run, cx.seed));
-    let hex: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let hex = hex(&hash[..12]);
     let seconds = u32::try_from(cx.start).unwrap_or_default();
     format!("{seconds:08x}-{}-{}-{}-{}", &hex[..4], &hex[4..8], &hex[8..12], &hex[12..])
+}
+
+/// Bytes as hex digits, in lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

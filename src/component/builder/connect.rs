@@ -53,7 +53,7 @@ pub async fn connect(
     };
     cx.say(format!("Using ssh communicator to connect: {}", find_host().await?));
     cx.say("Waiting for SSH to become available...");
-    let limits = Limits { time: config.timeout(), refusals: config.handshake_attempts() };
+    let limits = Limits { time: config.timeout(), refusals: config.handshake_attempts(), pause: FIRST_PAUSE };
     let open = async |options: ConnectOptions| remote::connect(options, &cx.cancel).await;
     cx.waiting(Some("SSH to become available"));
     let mut opened = try_on(&limits, &options, &open, cx).await;
@@ -80,6 +80,8 @@ struct Limits {
     time: Option<Duration>,
     /// How many refused logins are too many.
     refusals: Option<u32>,
+    /// After the first try.
+    pause: Duration,
 }
 
 /// Tries until `open` succeeds; gives its result and the host.
@@ -96,7 +98,7 @@ where
     CF: Future<Output = Result<T, ConnectError>>,
 {
     let deadline = limits.time.map(|time| Instant::now() + time);
-    let mut pause = FIRST_PAUSE;
+    let mut pause = limits.pause;
     let mut refusals = 0;
     let mut shown = String::new();
     let mut last: Option<ConnectError> = None;

@@ -194,7 +194,7 @@ impl Sum {
             Self::Sha384(sum) => sum.finalize().to_vec(),
             Self::Sha512(sum) => sum.finalize().to_vec(),
         };
-        bytes.iter().map(|b| format!("{b:02x}")).collect()
+        late::hex(&bytes)
     }
 }
 

@@ -33,10 +33,10 @@ pub struct Config {
     #[schemars(range(min = -1))]
     compression_level: i32,
     /// Packer derives it from the file's name.
-    #[schemars(extend("x-kiln-not-built" = "it has no effect: `output` or `format` says it"))]
+    #[schemars(extend("x-kiln-deprecated" = "use `output` or `format`; it has no effect"))]
     archive: String,
     /// Packer derives it from the file's name.
-    #[schemars(extend("x-kiln-not-built" = "it has no effect: `output` or `format` says it"))]
+    #[schemars(extend("x-kiln-deprecated" = "use `output` or `format`; it has no effect"))]
     algorithm: String,
 }
 

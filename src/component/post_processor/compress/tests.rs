@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "`json!` reads best in the call")]
+
 use std::io::Read;
 use std::path::Path;
 
@@ -12,7 +14,7 @@ fn content() -> Vec<u8> {
     let mut state = 1_u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
+        state.to_be_bytes()[0]
     };
     (0..200_000).map(|_| next()).collect()
 }

@@ -96,7 +96,7 @@ impl Script<'_> {
         let command = late::render(self.cx, "execute_command", self.config.execute_command(), &dot)?;
         let ended = self.exec(command).await;
         let judged = self.judge(ended);
-        if !self.config.skip_clean && judged.as_ref().err().is_none_or(|f| leaves_a_machine(f)) {
+        if !self.config.skip_clean && judged.as_ref().err().is_none_or(leaves_a_machine) {
             let removed = self.remove(&path, variables.as_deref()).await;
             // The script's own failure is what matters; that of removing it would hide it.
             if judged.is_ok() {
