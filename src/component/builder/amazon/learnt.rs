@@ -99,8 +99,9 @@ pub struct KeyPair {
 pub struct Instance {
     pub id: String,
     pub spot: bool,
-    /// Whether it lies in a VPC.
-    pub in_vpc: bool,
+    /// Where it was reached when it began to run.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 /// An image that this build made, in one region.
@@ -114,6 +115,9 @@ pub struct MadeImage {
     /// What it has as AWS told when it became available.
     pub tags: BTreeMap<String, String>,
     pub description: String,
+    /// What the create call asked for its snapshots.
+    #[serde(default)]
+    pub snapshot_tags: BTreeMap<String, String>,
 }
 
 /// Images by region.

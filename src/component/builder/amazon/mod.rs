@@ -72,7 +72,7 @@ impl Builder for Ebs {
     }
 
     fn reconnect<'a>(&'a self, config: &'a Json, cx: &'a StepContext) -> StepFuture<'a> {
-        Box::pin(async move { steps::take("connect", &Work::open(config, cx).await?).await })
+        Box::pin(async move { steps::reconnect(&Work::open(config, cx).await?).await })
     }
 
     fn artifact(&self, _config: &Json, learnt: &Learnt) -> Option<Artifact> {
@@ -132,8 +132,9 @@ fn artifact(images: MadeImages) -> Artifact {
 
 /// Moves `kiln:until` on, one call a region.
 async fn renew(owned: &[Resource], cx: &ReleaseContext) -> Result<(), Failure> {
-    const TAGGED: [&str; 5] = [
+    const TAGGED: [&str; 6] = [
         resource::INSTANCE,
+        resource::KEY_PAIR,
         resource::VOLUME,
         resource::SECURITY_GROUP,
         resource::LAUNCH_TEMPLATE,
@@ -141,11 +142,14 @@ async fn renew(owned: &[Resource], cx: &ReleaseContext) -> Result<(), Failure> {
     ];
     let mut ids = std::collections::BTreeMap::<&str, (Vec<String>, &Resource)>::new();
     for thing in owned.iter().filter(|r| TAGGED.contains(&r.kind.as_str())) {
-        if let Some(id) = &thing.id {
+        if let Some(id) = thing.id.as_ref().filter(|id| id.contains('-')) {
             ids.entry(&thing.region).or_insert_with(|| (Vec::new(), thing)).0.push(id.clone());
         }
     }
     let until = tags::until(jiff::Timestamp::now());
+    for thing in owned.iter().filter(|r| r.id.is_some()) {
+        resource::renew_iam(thing, &until, cx).await?;
+    }
     for (ids, thing) in ids.into_values() {
         let (_, region) = resource::clients(thing, cx).await?;
         let tag = Tag::builder().key(tags::UNTIL).value(&until).build();

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use aws_sdk_iam::types::Tag;
 use futures_util::FutureExt as _;
 
 use super::{Found, INSTANCE, INSTANCE_PROFILE, ROLE, Released, again, clients, gone_is_fine, text};
 use crate::cloud::failure;
+use crate::component::builder::amazon::tags::UNTIL;
 use crate::component::builder::amazon::work::code;
 use crate::component::contract::{ReleaseContext, ResourceKind};
 use crate::run::{Failure, Resource};
@@ -25,6 +27,24 @@ fn named(resource: &Resource) -> Found<'_> {
 fn answered<'a>() -> Released<'a> {
     // IAM's answer to the deletion is the proof.
     std::future::ready(Ok(())).boxed()
+}
+
+/// Moves `kiln:until` of a profile or role on; anything else is left alone.
+pub async fn renew(resource: &Resource, until: &str, cx: &ReleaseContext) -> Result<(), Failure> {
+    let Some(name) = text(&resource.find, "name") else { return Ok(()) };
+    let tag = Tag::builder().key(UNTIL).value(until).build();
+    let tag = tag.map_err(|e| Failure::other(format!("cannot make the tag `{UNTIL}`: {e}")))?;
+    let what = format!("cannot move `{UNTIL}` of {name} on");
+    let (account, _) = clients(resource, cx).await?;
+    let iam = account.iam();
+    match resource.kind.as_str() {
+        INSTANCE_PROFILE => {
+            let tagged = iam.tag_instance_profile().instance_profile_name(name).tags(tag).send().await;
+            tagged.map(drop).map_err(|e| failure(&e, &what))
+        }
+        ROLE => iam.tag_role().role_name(name).tags(tag).send().await.map(drop).map_err(|e| failure(&e, &what)),
+        _ => Ok(()),
+    }
 }
 
 pub struct InstanceProfile;

@@ -112,7 +112,7 @@ fn is_ours(image: &Described, resource: &Resource) -> bool {
 }
 
 /// The snapshots of an image. One that is not finished may not list them all yet; AWS's description names the image.
-async fn snapshots_behind(region: &Region, id: &str) -> Result<Vec<String>, Failure> {
+pub async fn snapshots_behind(region: &Region, id: &str) -> Result<Vec<String>, Failure> {
     let found = region.ec2.describe_images().image_ids(id).send().await;
     let found = match found.map_err(|e| failure(&e, "cannot see which snapshots the image has")) {
         Err(failure) if is_not_found(&failure) => None,

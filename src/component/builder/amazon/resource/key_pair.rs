@@ -27,9 +27,8 @@ impl ResourceKind for KeyPair {
     }
 
     fn find<'a>(&'a self, resource: &'a Resource, _: &'a ReleaseContext) -> Found<'a> {
-        // Its name is its id, and deleting one that does not exist is no error: no look-up is needed.
-        let name = resource.id.clone().or_else(|| text(&resource.find, "name").map(str::to_owned));
-        std::future::ready(Ok(name)).boxed()
+        // It is deleted by its name, and one that does not exist is no error: no look-up is needed.
+        std::future::ready(Ok(text(&resource.find, "name").map(str::to_owned))).boxed()
     }
 
     fn release<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {

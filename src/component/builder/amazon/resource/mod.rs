@@ -22,6 +22,9 @@ use crate::component::config::decode;
 use crate::component::contract::{ReleaseContext, ResourceKind};
 use crate::run::{Failure, Resource};
 
+pub use iam::renew as renew_iam;
+pub use image::snapshots_behind;
+
 pub const INSTANCE: &str = "instance";
 pub const VOLUME: &str = "volume";
 pub const KEY_PAIR: &str = "key-pair";
@@ -66,7 +69,7 @@ fn text<'a>(find: &'a Json, field: &str) -> Option<&'a str> {
 }
 
 /// That it is gone already is a success.
-fn gone_is_fine(result: Result<(), Failure>) -> Result<(), Failure> {
+pub fn gone_is_fine(result: Result<(), Failure>) -> Result<(), Failure> {
     match result {
         Err(failure) if is_not_found(&failure) => Ok(()),
         other => other,

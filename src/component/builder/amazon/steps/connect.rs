@@ -1,41 +1,89 @@
 //! The link to the machine: which address, which key, and what provisioners may know of it.
 
-use aws_sdk_ec2::types::Instance as Described;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Instance as Described, InstanceStateName};
 use futures_util::FutureExt as _;
+use tokio::time::Instant;
 
 use super::key_pair;
-use crate::cloud::InstanceGoal;
+use crate::cloud::{InstanceGoal, failure};
 use crate::component::builder::amazon::learnt::{Instance, KeyPair, name};
 use crate::component::builder::amazon::work::{Work, missing};
 use crate::component::builder::connect::{Keys, connect};
 use crate::component::communicator::Kind;
+use crate::component::contract::Done;
 use crate::run::Failure;
 
-/// Connects; used for the first time and for a retry on a live machine alike.
+/// How long an address counts as known: a machine that does not answer for so long may have got another.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Connects to the machine that was just launched.
 pub async fn open(work: &Work<'_>) -> Result<(), Failure> {
-    let cx = work.cx;
-    let comm = &work.config.communicator;
-    if comm.kind() == Kind::None {
+    if work.config.communicator.kind() == Kind::None {
         return Ok(());
     }
-    let instance: Instance = cx.learnt(name::INSTANCE).ok_or_else(|| missing("the machine"))?;
+    let instance = machine(work)?;
+    let known = instance.address.clone();
+    connect_to(work, &instance, known).await
+}
+
+/// Connects anew, perhaps much later: the machine may have been stopped, or may be somewhere else by now.
+pub async fn again(work: &Work<'_>) -> Result<Done, Failure> {
+    if work.config.communicator.kind() == Kind::None {
+        return Ok(Done::Done);
+    }
+    let instance = machine(work)?;
+    let found = work.ec2().describe_instances().instance_ids(&instance.id).send().await;
+    let found = found.map_err(|e| failure(&e, "cannot see how the instance is"))?;
+    let described = found.reservations().iter().flat_map(|r| r.instances()).next();
+    let state = described.and_then(|d| d.state()).and_then(|s| s.name());
+    if matches!(state, Some(InstanceStateName::Stopped | InstanceStateName::Stopping)) {
+        return Ok(Done::Skipped(format!("the instance {} is stopped", instance.id)));
+    }
+    connect_to(work, &instance, described.and_then(|d| address(d, &work.config.network.ssh_interface))).await?;
+    Ok(Done::Done)
+}
+
+fn machine(work: &Work<'_>) -> Result<Instance, Failure> {
+    work.cx.learnt(name::INSTANCE).ok_or_else(|| missing("the machine"))
+}
+
+async fn connect_to(work: &Work<'_>, instance: &Instance, known: Option<String>) -> Result<(), Failure> {
+    let cx = work.cx;
     let pair: KeyPair = cx.learnt(name::KEY_PAIR).unwrap_or_default();
     let keys = Keys { temporary: key_pair::private_key(&pair).await? };
-    let find = || host(work, &instance).boxed();
-    let link = connect(comm, &find, &keys, cx).await?;
+    let known = Mutex::new(known.map(|address| (address, Instant::now())));
+    let find = || {
+        async {
+            let ssh_host = &work.config.communicator.ssh_host;
+            if !ssh_host.is_empty() {
+                return Ok(ssh_host.clone());
+            }
+            let fresh = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some((address, at)) = fresh
+                && at.elapsed() < FRESH
+            {
+                return Ok(address);
+            }
+            let address = host(work, instance).await?;
+            *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((address.clone(), Instant::now()));
+            Ok(address)
+        }
+        .boxed()
+    };
+    let link = connect(&work.config.communicator, &find, &keys, cx).await?;
     cx.machine.set_communicator(Some(link));
     Ok(())
 }
 
 /// The address to connect to, as AWS knows it now.
 async fn host(work: &Work<'_>, instance: &Instance) -> Result<String, Failure> {
-    let config = &work.config;
-    if !config.communicator.ssh_host.is_empty() {
-        return Ok(config.communicator.ssh_host.clone());
-    }
+    let interface = &work.config.network.ssh_interface;
     let described = work.await_instance(&instance.id, InstanceGoal::Running).await?;
-    address(&described, &config.network.ssh_interface).ok_or_else(|| {
-        let wanted = if config.network.ssh_interface.is_empty() { "address" } else { &config.network.ssh_interface };
+    address(&described, interface).ok_or_else(|| {
+        let wanted = if interface.is_empty() { "address" } else { interface };
         Failure::config(format!("couldn't determine address for instance: {} has no {wanted}", instance.id)).help(
             "set `associate_public_ip_address` to true, choose a subnet that gives public addresses, \
              or set `ssh_interface` to `private_ip`",
@@ -44,7 +92,7 @@ async fn host(work: &Work<'_>, instance: &Instance) -> Result<String, Failure> {
 }
 
 /// Packer's choice: what `ssh_interface` says; else, in a VPC, the public address before the private one.
-fn address(instance: &Described, interface: &str) -> Option<String> {
+pub fn address(instance: &Described, interface: &str) -> Option<String> {
     let some = |s: Option<&str>| s.filter(|s| !s.is_empty()).map(str::to_owned);
     match interface {
         "public_ip" => some(instance.public_ip_address()),

@@ -15,7 +15,7 @@ use crate::run::Failure;
 /// Makes all copies at once; the first failure is the answer when all have ended.
 pub async fn copy(work: &Work<'_>) -> Result<Done, Failure> {
     let cx = work.cx;
-    let intermediate: Option<MadeImage> = cx.learnt(name::INTERMEDIATE);
+    let intermediate: Option<MadeImage> = cx.learnt::<Option<MadeImage>>(name::INTERMEDIATE).flatten();
     let mut images: MadeImages = cx.learnt(name::IMAGES).unwrap_or_default();
     let source = intermediate.or_else(|| images.get(work.region_name()).cloned());
     let Some(source) = source else {
@@ -88,7 +88,12 @@ async fn copy_to(
     };
     let id = copy.image_id().unwrap_or_default().to_owned();
     cx.created(&key, &id).await?;
-    await_image(work, &target, MadeImage { id, name: image_name, key, ..MadeImage::default() }).await
+    await_image(
+        work,
+        &target,
+        MadeImage { id, name: image_name, key, snapshot_tags: tags.snapshots.clone(), ..MadeImage::default() },
+    )
+    .await
 }
 
 /// The KMS key for the copy in a region; `None` is the region's default key. What `region_kms_key_ids` says goes before

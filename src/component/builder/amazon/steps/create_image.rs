@@ -6,11 +6,11 @@ use aws_sdk_ec2::types as ec2;
 use serde_json::json;
 
 use super::replace;
-use crate::cloud::{Region, Wait};
+use crate::cloud::{Region, Wait, failure};
 use crate::component::builder::amazon::block_device;
 use crate::component::builder::amazon::learnt::{Instance, MadeImage, MadeImages, name, snapshots, tag_map};
 use crate::component::builder::amazon::names;
-use crate::component::builder::amazon::resource::{IMAGE, INTERMEDIATE_IMAGE};
+use crate::component::builder::amazon::resource::{IMAGE, INTERMEDIATE_IMAGE, gone_is_fine, snapshots_behind};
 use crate::component::builder::amazon::tags::{self, Tags};
 use crate::component::builder::amazon::work::{Work, code, missing};
 use crate::component::contract::Done;
@@ -60,6 +60,7 @@ pub async fn create(work: &Work<'_>) -> Result<Done, Failure> {
         return Ok(Done::Skipped("`skip_create_ami` is set".into()));
     }
     let instance: Instance = cx.learnt(name::INSTANCE).ok_or_else(|| missing("the machine"))?;
+    take_back(work).await?;
     replace::deregister(work).await?;
     let made = make(work, &instance.id).await;
     if made.is_err() {
@@ -73,6 +74,34 @@ pub async fn create(work: &Work<'_>) -> Result<Done, Failure> {
         cx.learn(name::IMAGES, &MadeImages::from([(work.region_name().to_owned(), image)])).await?;
     }
     Ok(Done::Done)
+}
+
+/// Images of an earlier attempt, from which this one goes on: they have the name, and are not what is wanted any more.
+async fn take_back(work: &Work<'_>) -> Result<(), Failure> {
+    let cx = work.cx;
+    let mut earlier: Vec<(String, MadeImage)> =
+        cx.learnt::<MadeImages>(name::IMAGES).unwrap_or_default().into_iter().collect();
+    let intermediate: Option<MadeImage> = cx.learnt::<Option<MadeImage>>(name::INTERMEDIATE).flatten();
+    earlier.extend(intermediate.map(|image| (work.region_name().to_owned(), image)));
+    if earlier.is_empty() {
+        return Ok(());
+    }
+    for (region, image) in earlier {
+        let region = work.account.region(&region);
+        cx.detail(format!("Taking back {} of the attempt before", image.id));
+        let behind = snapshots_behind(&region, &image.id).await?;
+        let gone = region.ec2.deregister_image().image_id(&image.id).send().await;
+        gone_is_fine(gone.map(drop).map_err(|e| failure(&e, &format!("cannot deregister {}", image.id))))?;
+        for snapshot in behind {
+            let deleted = region.ec2.delete_snapshot().snapshot_id(&snapshot).send().await;
+            gone_is_fine(
+                deleted.map(drop).map_err(|e| failure(&e, &format!("cannot delete the snapshot {snapshot}"))),
+            )?;
+        }
+        cx.released(&image.key).await?;
+    }
+    cx.learn(name::IMAGES, &MadeImages::new()).await?;
+    cx.learn(name::INTERMEDIATE, &None::<MadeImage>).await
 }
 
 async fn make(work: &Work<'_>, instance: &str) -> Result<(MadeImage, bool), Failure> {
@@ -116,7 +145,8 @@ async fn make(work: &Work<'_>, instance: &str) -> Result<(MadeImage, bool), Fail
     let id = made?.image_id().unwrap_or_default().to_owned();
     cx.created(&key, &id).await?;
     cx.detail(format!("AMI: {id}"));
-    Ok((MadeImage { id, name: image_name, key, ..MadeImage::default() }, intermediate))
+    let asked = tags.snapshots;
+    Ok((MadeImage { id, name: image_name, key, snapshot_tags: asked, ..MadeImage::default() }, intermediate))
 }
 
 /// Waits until an image is available, and gives it with its snapshots and the tags and description that it really has. One

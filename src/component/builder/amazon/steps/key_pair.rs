@@ -43,7 +43,8 @@ pub async fn provide(work: &Work<'_>, run_tags: &Tags) -> Result<(), Failure> {
     let find = json!({ "name": key_name, "file": file });
     let key = cx.intend(KEY_PAIR, &key_name, work.region_name(), find).await?;
     let specification = tags::specification(ResourceType::KeyPair, &tags::with(run_tags, tags::kiln(cx)));
-    work.ec2()
+    let imported = work
+        .ec2()
         .import_key_pair()
         .key_name(&key_name)
         .public_key_material(Blob::new(public))
@@ -51,7 +52,8 @@ pub async fn provide(work: &Work<'_>, run_tags: &Tags) -> Result<(), Failure> {
         .send()
         .await
         .map_err(|e| failure(&e, "cannot import the temporary key pair"))?;
-    cx.created(&key, &key_name).await?;
+    let id = imported.key_pair_id().filter(|id| !id.is_empty()).unwrap_or(&key_name);
+    cx.created(&key, id).await?;
     cx.learn(name::KEY_PAIR, &KeyPair { name: key_name, file: Some(file) }).await
 }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::{security_group, spot};
+use super::{connect, security_group, spot};
 use crate::cloud::InstanceGoal;
 use crate::component::builder::amazon::block_device;
 use crate::component::builder::amazon::learnt::{Instance, KeyPair, Network, name};
@@ -47,20 +47,20 @@ pub async fn launch(work: &Work<'_>) -> Result<(), Failure> {
     let request = request(work).await?;
     say_tags(work, &request);
     let template = (spot && spot::wants_fleet(work)).then(names::launch_template);
-    let find = json!({ "token": request.token, "launch_template": template });
+    let find = json!({ "token": request.token, "launch_template": template, "tagged": cx.options.kiln_tags });
     let key = cx.intend(INSTANCE, "source", work.region_name(), find).await?;
     let started =
         if spot { spot::launch(work, &request, template.as_deref()).await? } else { on_demand(work, &request).await? };
     let id = started.id.clone();
     cx.created(&key, &id).await?;
     cx.detail(format!("Instance ID: {id}"));
-    let mut learnt = Instance { id: id.clone(), spot, in_vpc: true };
+    let mut learnt = Instance { id: id.clone(), spot, address: None };
     cx.learn(name::INSTANCE, &learnt).await?;
     security_group::open_to_route(work, started.private_address.as_deref()).await?;
 
     cx.say(format!("Waiting for instance ({id}) to become ready..."));
     let instance = work.await_instance(&id, InstanceGoal::Running).await?;
-    learnt.in_vpc = instance.vpc_id().is_some_and(|v| !v.is_empty());
+    learnt.address = connect::address(&instance, &work.config.network.ssh_interface);
     own_volumes(work, &instance).await?;
     cx.learn(name::INSTANCE, &learnt).await?;
     learn_values(work, &id).await

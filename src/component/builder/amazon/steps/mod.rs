@@ -140,6 +140,11 @@ pub async fn take(id: &str, work: &Work<'_>) -> StepResult {
     Ok(Done::Done)
 }
 
+/// Opens the link anew.
+pub async fn reconnect(work: &Work<'_>) -> StepResult {
+    connect::again(work).await
+}
+
 /// All that only reads, at once.
 async fn look_up(work: &Work<'_>) -> Result<(), Failure> {
     let cx = work.cx;

@@ -31,7 +31,8 @@ pub async fn complete(work: &Work<'_>, region: &Region, image: &MadeImage, tags:
         }
     }
     let complete = tags.image.iter().all(|(key, value)| image.tags.get(key) == Some(value));
-    if complete && !tags.image.is_empty() {
+    let asked = image.snapshot_tags == tags.snapshots;
+    if complete && asked && !tags.image.is_empty() {
         return Ok(());
     }
     let calls: Vec<(Vec<String>, &Tags)> = if complete {
