@@ -43,8 +43,10 @@ impl Given {
 impl BuildActor {
     /// Stands still until an order comes. Other builds may run meanwhile.
     pub async fn hold(&mut self, live: &mut Live, step: &PlannedStep, failure: Failure) -> Next {
-        self.say_fact(Fact::Held { step: step.id.clone(), failure: failure.clone() }).await;
         self.slot = None;
+        // What was meant for an earlier hold must not decide this one.
+        while self.orders.try_recv().is_ok() {}
+        self.say_fact(Fact::Held { step: step.id.clone(), failure: failure.clone() }).await;
         loop {
             let order = tokio::select! {
                 biased;

@@ -402,7 +402,7 @@ async fn a_journal_that_cannot_be_written_starts_nothing() {
 async fn a_face_that_sleeps_misses_nothing() {
     let bench = Bench::new();
     bench.world.script("a/p1", (0..1).map(|_| Act::Print("x\n".into())));
-    let provisioners: Vec<String> = (0..3000).map(|i| format!("p{i}")).collect();
+    let provisioners: Vec<String> = (0..2200).map(|i| format!("p{i}")).collect();
     let names: Vec<&str> = provisioners.iter().map(String::as_str).collect();
     let engine = bench.start(plan(vec![build("a", &names)], OnError::Cleanup)).await;
     let mut facts = engine.subscribe_from_start();
@@ -457,6 +457,6 @@ proptest! {
                 prop_assert!(!build.word().is_empty());
             }
         }
-        state.outcome();
+        prop_assert!([0, 1, 3, 130].contains(&state.outcome()));
     }
 }

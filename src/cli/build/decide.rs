@@ -127,6 +127,7 @@ impl Decisions {
         report::print_diagnostics(&loaded, false);
         let Some(mut plan) = loaded.evaluation.plan.clone() else { return self.show() };
         plan.revision = state.plan.as_ref().map_or(1, |p| p.revision).saturating_add(1);
+        engine.add_secrets(loaded.evaluation.secrets.clone());
         engine.send(Command::Revise { plan: Box::new(plan) });
         engine.send(Command::Retry { build, from: Some(step) });
     }
