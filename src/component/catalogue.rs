@@ -116,7 +116,6 @@ const BUILDERS_TO_COME: &[&str] = &[
     "cloudstack",
     "digitalocean",
     "docker",
-    "file",
     "googlecompute",
     "hcloud",
     "hyperone",
