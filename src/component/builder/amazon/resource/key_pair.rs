@@ -34,8 +34,10 @@ impl ResourceKind for KeyPair {
     fn release<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
         async move {
             let (_, region) = clients(resource, cx).await?;
-            let deleted = region.ec2.delete_key_pair().key_name(id).send().await;
-            gone_is_fine(deleted.map(drop).map_err(|e| failure(&e, &format!("cannot delete the key pair {id}"))))?;
+            // By its name, not by the id that was learnt: AWS calls it a success to delete a name that nobody has.
+            let name = text(&resource.find, "name").unwrap_or(id);
+            let deleted = region.ec2.delete_key_pair().key_name(name).send().await;
+            gone_is_fine(deleted.map(drop).map_err(|e| failure(&e, &format!("cannot delete the key pair {name}"))))?;
             let Some(file) = text(&resource.find, "file") else { return Ok(()) };
             match tokio::fs::remove_file(file).await {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
