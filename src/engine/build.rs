@@ -123,11 +123,12 @@ impl BuildActor {
     async fn machine_steps(&mut self, live: &mut Live) -> Option<Given> {
         let mut at = 0;
         loop {
+            let build = live.build.clone();
+            // A cancel that comes after the last step finds a finished image, which stays.
+            let step = machine_steps(&build).nth(at)?;
             if live.cancel.is_cancelled() {
                 return Some(Given::cancelled());
             }
-            let build = live.build.clone();
-            let step = machine_steps(&build).nth(at)?;
             match live.take(step).await {
                 Ok(()) => {
                     if step.part == StepPart::Provision {
@@ -214,7 +215,7 @@ impl BuildActor {
         self.shared.journal.emit(Some(&self.id), Some(self.attempt), Fact::Made { artifact: built.clone() });
         let done = post_process(live, built).await;
         match done.failure {
-            _ if live.cancel.is_cancelled() => BuildEnd::Cancelled,
+            Some(_) if live.cancel.is_cancelled() => BuildEnd::Cancelled,
             Some((step, failure)) => BuildEnd::Failed { step: Some(step), failure },
             None => BuildEnd::Done { artifacts: done.artifacts },
         }

@@ -13,7 +13,7 @@ use super::facts::StepFacts;
 use super::shared::Shared;
 use crate::component::contract::{Builder, Machine, ReleaseContext, ResourceKind};
 use crate::run::event::Tone;
-use crate::run::{Attempt, Fact, Failure, PlannedBuild, Resource};
+use crate::run::{Attempt, Fact, Failure, FailureKind, PlannedBuild, Resource};
 
 /// Releases everything that is owned. What cannot be released is in the journal as such.
 pub(super) async fn clean_up(
@@ -105,7 +105,7 @@ async fn released(
             Ok(()) => return Ok(()),
             Err(failure) => failure,
         };
-        if shared.force.is_cancelled() || Instant::now() + pause > give_up {
+        if shared.force.is_cancelled() || forbidden(&failure) || Instant::now() + pause > give_up {
             return Err(failure);
         }
         cx.facts.emit(Fact::Said {
@@ -119,6 +119,12 @@ async fn released(
         }
         pause = pause.saturating_mul(2).min(shared.pace.release_pause_most);
     }
+}
+
+/// Whether AWS said that these credentials may not: trying again does not change that.
+fn forbidden(failure: &Failure) -> bool {
+    let FailureKind::Aws { code, .. } = &failure.kind else { return false };
+    ["UnauthorizedOperation", "AccessDenied", "AuthFailure", "OptInRequired"].iter().any(|c| code.starts_with(c))
 }
 
 async fn once(
@@ -139,7 +145,7 @@ async fn once(
     tokio::select! {
         biased;
         gone = kind.verify_gone(resource, &id, cx) => gone,
-        () = shared.force.cancelled() => Err(Failure::new(crate::run::FailureKind::Cancelled, asked())),
+        () = shared.force.cancelled() => Err(Failure::new(FailureKind::Cancelled, asked())),
         () = tokio::time::sleep(shared.pace.gone_limit) => Err(Failure::timed_out(asked())),
     }
 }

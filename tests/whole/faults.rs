@@ -93,7 +93,7 @@ fn a_link_that_breaks_in_a_script_is_a_failure_with_that_name() {
     cloud.cut(&machine.file_name().to_string_lossy());
     let ended: Ended = child.wait_with_output().expect("kiln ends").into();
     let ended = ended.expect(1);
-    assert!(ended.stdout.contains("connection to the machine was lost"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("disconnected unexpectedly"), "{}", ended.stdout);
     assert!(ended.stdout.contains("expect_disconnect"), "the way out is told:\n{}", ended.stdout);
     assert!(!ended.stdout.contains("never reached"));
     assert_eq!(cloud.left_over(), [""; 0]);

@@ -25,13 +25,14 @@ PasswordAuthentication no
 PubkeyAcceptedAlgorithms +ssh-rsa
 HostKeyAlgorithms +ssh-rsa
 UseDNS no
+SetEnv SHLVL=5
 PidFile none
 MaxSessions 200
 Subsystem sftp {sftp}
 ForceCommand {dir}/session {id}
 """
 
-# SHLVL is set since Debian's bash reads ~/.bashrc for a command from sshd when it is the outermost shell.
+# SHLVL is set, here and for sshd, since Debian's bash reads ~/.bashrc for a command from sshd when it is the outermost shell.
 SESSION = """\
 #!/bin/bash
 here={dir}; id=$1; command=$SSH_ORIGINAL_COMMAND
