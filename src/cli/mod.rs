@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tokio::runtime;
 
 /// Bakes machine images from Packer templates: Amazon images, natively, in one binary.
 ///
@@ -95,9 +96,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
         Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
         Command::Explain(args) => explain::run(&args),
-        Command::Validate(args) => on_runtime(validate::run(args)),
-        Command::Inspect(args) => on_runtime(inspect::run(args)),
-        Command::Build(args) => on_runtime(build::run(args)),
+        // These two are over before a second thread would be of use.
+        Command::Validate(args) => on_runtime(&mut runtime::Builder::new_current_thread(), validate::run(args)),
+        Command::Inspect(args) => on_runtime(&mut runtime::Builder::new_current_thread(), inspect::run(args)),
+        Command::Build(args) => on_runtime(&mut runtime::Builder::new_multi_thread(), build::run(args)),
     }
 }
 
@@ -106,8 +108,8 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn on_runtime(command: impl Future<Output = u8>) -> u8 {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+fn on_runtime(runtime: &mut runtime::Builder, command: impl Future<Output = u8>) -> u8 {
+    match runtime.enable_all().build() {
         Ok(runtime) => {
             let status = runtime.block_on(command);
             // What still reads the terminal or waits for a name server must not hold the exit up.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::report;
+use super::report::{self, diagnostic::Hidden};
 use crate::os::settings::{self, FaultKind, Settings, SettingsError};
 use crate::run::Secrets;
 use crate::run::plan::OnError;
@@ -17,7 +17,7 @@ pub fn for_template(template: &str, as_json: bool) -> Result<Settings, u8> {
     let folder = if template == "-" { None } else { Path::new(template).parent() };
     let mut sources = Sources::default();
     load(folder.unwrap_or(Path::new("")), &mut sources).map_err(|found| {
-        report::print(&found, &sources, &Secrets::default(), as_json);
+        report::print(&found, &sources, Hidden { secrets: &Secrets::default(), places: &[] }, as_json);
         2
     })
 }

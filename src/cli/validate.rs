@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use crate::engine::load;
-use crate::plan::Purpose;
-use crate::run::Secrets;
+use crate::plan::{Evaluation, Purpose};
 use crate::run::plan::RunOptions;
+use crate::text::Sources;
 use crate::text::code::variable;
-use crate::text::{Diagnostic, Sources};
 
-use super::report::{self, diagnostic, machine};
+use super::report::diagnostic::{self, Hidden};
+use super::report::{self, machine};
 use super::settings;
 use super::template_args::TemplateArgs;
 
@@ -44,12 +44,12 @@ pub async fn run(args: ValidateArgs) -> u8 {
         return status;
     }
     let result = if args.syntax_only {
-        load::syntax(&args.template.template).map(|(sources, found)| (sources, found, Secrets::default()))
+        load::syntax(&args.template.template)
     } else {
         let loaded = load::load(args.template.request(RunOptions::default(), Purpose::Validate)).await;
-        loaded.map(|l| (l.sources, l.evaluation.diagnostics, l.evaluation.secrets))
+        loaded.map(|l| (l.sources, l.evaluation))
     };
-    let (sources, mut found, secrets) = match result {
+    let (sources, mut evaluation) = match result {
         Ok(found) => found,
         Err(error) => {
             // Nobody is told when a stream is closed.
@@ -58,20 +58,21 @@ pub async fn run(args: ValidateArgs) -> u8 {
         }
     };
     if args.no_warn_undeclared_var {
-        found.retain(|d| d.code != variable::UNDECLARED);
+        evaluation.diagnostics.retain(|d| d.code != variable::UNDECLARED);
     }
-    let valid = !found.iter().any(Diagnostic::is_error);
-    tell(&args, &found, &sources, &secrets, valid);
+    let valid = !evaluation.has_errors();
+    tell(&args, &evaluation, &sources, valid);
     if valid { 0 } else { 2 }
 }
 
-fn tell(args: &ValidateArgs, found: &[Diagnostic], sources: &Sources, secrets: &Secrets, valid: bool) {
+fn tell(args: &ValidateArgs, evaluation: &Evaluation, sources: &Sources, valid: bool) {
     let mut out = std::io::stdout().lock();
+    let (found, hidden) = (&evaluation.diagnostics, Hidden::of(evaluation));
     if args.format == "json" {
-        let _ = out.write_all(diagnostic::report(found, sources, secrets, true, false).as_bytes());
+        let _ = out.write_all(diagnostic::report(found, sources, hidden, true, false).as_bytes());
         return;
     }
-    report::print(found, sources, secrets, false);
+    report::print(found, sources, hidden, false);
     if !valid {
         return;
     }

@@ -15,7 +15,7 @@ use crate::plan::{self, Evaluation, Purpose};
 use crate::run::plan::RunOptions;
 use crate::template::inputs::Inputs;
 use crate::template::question::Question;
-use crate::text::{Diagnostic, SourceId, Sources};
+use crate::text::{SourceId, Sources};
 
 /// How long one question may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -109,11 +109,11 @@ pub async fn load(request: LoadRequest) -> Result<Loaded, LoadError> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn syntax(template: &str) -> Result<(Sources, Vec<Diagnostic>), LoadError> {
+pub fn syntax(template: &str) -> Result<(Sources, Evaluation), LoadError> {
     let mut sources = Sources::default();
     let id = read_template(template, &mut sources)?;
-    let diagnostics = plan::syntax(&sources, id);
-    Ok((sources, diagnostics))
+    let evaluation = plan::syntax(&sources, id);
+    Ok((sources, evaluation))
 }
 
 impl Loaded {

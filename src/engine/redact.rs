@@ -78,7 +78,7 @@ impl Redactor {
             if can_hide(value) {
                 redactor.values.insert(value.into());
             } else if !value.trim().is_empty() {
-                open.push(reference.0.clone());
+                open.push(reference.described());
             }
         }
         redactor.build();

@@ -107,8 +107,7 @@ pub async fn start_with(
         pace,
     });
     for name in cannot_hide {
-        let text =
-            format!("the value of `{name}` is too short or too common to hide: it may appear in output and logs");
+        let text = format!("the value of {name} is too short or too common to hide: it may appear in output and logs");
         shared.say(None, Tone::Warning, text);
     }
     let options = &shared.plan().options;

@@ -12,6 +12,7 @@ mod places;
 pub mod resolve;
 pub mod revise;
 pub mod select;
+mod sensitive;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +53,9 @@ pub struct Evaluation {
     pub plan: Option<Plan>,
     /// The values behind the plan's references.
     pub secrets: Secrets,
+    /// Where a value of a sensitive field or variable is written, whether or not it could be read; filled only when there are
+    /// diagnostics, which must not quote it.
+    pub sensitive: Vec<Span>,
 }
 
 impl Evaluation {
@@ -92,6 +96,9 @@ pub fn evaluate(
     let mut checker = check::Checker::new(&document, inputs, &mut evaluation, purpose);
     let checked = checker.check(&selection);
     tidy(&mut evaluation);
+    if !evaluation.diagnostics.is_empty() {
+        evaluation.sensitive = sensitive::places(&root, &document, &evaluation.variables);
+    }
     if !evaluation.has_errors() && evaluation.questions.is_empty() && !checked.builds.is_empty() {
         evaluation.plan = Some(resolve::resolve(&checked, &source.name, inputs, options));
     }
@@ -99,17 +106,22 @@ pub fn evaluate(
     evaluation
 }
 
-/// What is wrong with the form of a template, as far as its text alone tells (`-syntax-only`).
+/// What is wrong with the form of a template, as far as its text alone tells (`-syntax-only`). Variables have no values, and
+/// no plan comes out.
 #[must_use]
-pub fn syntax(sources: &Sources, template: SourceId) -> Vec<Diagnostic> {
-    let mut diagnostics = Vec::new();
-    let Some(source) = sources.get(template) else { return diagnostics };
+pub fn syntax(sources: &Sources, template: SourceId) -> Evaluation {
+    let mut evaluation = Evaluation::default();
+    let Some(source) = sources.get(template) else { return evaluation };
     if is_hcl(&source.name) {
-        diagnostics.push(hcl(template));
-    } else if let Some(root) = json::parse(source, &mut diagnostics) {
-        document::read(&root, &mut diagnostics);
+        evaluation.diagnostics.push(hcl(template));
+    } else if let Some(root) = json::parse(source, &mut evaluation.diagnostics) {
+        let document = document::read(&root, &mut evaluation.diagnostics);
+        if !evaluation.diagnostics.is_empty() {
+            evaluation.sensitive = sensitive::places(&root, &document, &evaluation.variables);
+        }
+        evaluation.document = Some(document);
     }
-    diagnostics
+    evaluation
 }
 
 fn hcl(template: SourceId) -> Diagnostic {

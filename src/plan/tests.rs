@@ -54,7 +54,7 @@ const TWO: &str = r#"{
   "provisioners": [
     {"type": "shell", "inline": ["one"], "only": ["null"]},
     {"type": "shell", "inline": ["both"], "override": {"two": {"inline": ["other"]}}},
-    {"type": "shell-local", "command": "x", "except": ["null"]}
+    {"type": "shell-local", "inline": ["x"], "except": ["null"]}
   ]
 }"#;
 
@@ -109,9 +109,9 @@ fn except_ends_a_chain_before_the_post_processor_that_it_names() {
     let template = r#"{
       "builders": [{"type": "null", "communicator": "none"}],
       "post-processors": [
-        [{"type": "shell-local", "command": "a"}, {"type": "shell-local", "name": "stop", "command": "b"},
-         {"type": "shell-local", "command": "c"}],
-        {"type": "shell-local", "command": "d"}
+        [{"type": "shell-local", "inline": ["a"]}, {"type": "shell-local", "name": "stop", "inline": ["b"]},
+         {"type": "shell-local", "inline": ["c"]}],
+        {"type": "shell-local", "inline": ["d"]}
       ]
     }"#;
     let inputs = Inputs { except: vec!["stop".into()], ..Inputs::default() };
@@ -130,7 +130,7 @@ fn mistakes_in_every_component_come_out_at_once_and_each_once() {
         {"type": "qemu", "what": "ever"}
       ],
       "provisioners": [
-        {"type": "shell-local", "command": "x", "cccc": 3},
+        {"type": "shell-local", "inline": ["x"], "cccc": 3},
         {"type": "sleeep"}
       ]
     }"#;
@@ -161,7 +161,7 @@ fn what_is_not_built_stops_a_build_and_not_a_validation() {
 #[test]
 fn a_provisioner_without_a_machine_is_refused() {
     let template = r#"{"builders": [{"type": "null", "communicator": "none"}],
-      "provisioners": [{"type": "shell", "inline": ["x"]}, {"type": "shell-local", "command": "y"}]}"#;
+      "provisioners": [{"type": "shell", "inline": ["x"]}, {"type": "shell-local", "inline": ["y"]}]}"#;
     assert_eq!(told(template, &Inputs::default(), Purpose::Validate), [r#"K1008 "shell""#]);
 }
 

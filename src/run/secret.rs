@@ -11,6 +11,42 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct SecretRef(pub String);
 
+impl SecretRef {
+    /// In the user's words: ``the variable `token` ``, ``the field `secret_key` of builder 1``.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let (kind, name) = self.0.split_once(':').unwrap_or(("", &self.0));
+        match kind {
+            "var" => format!("the variable `{name}`"),
+            "env" => format!("the environment variable `{name}`"),
+            "file" => format!("the file `{name}`"),
+            "template" => field(name),
+            _ => "a text made from sensitive values".to_owned(),
+        }
+    }
+}
+
+/// The field at a pointer into a template: its parts, and the component counted from 1.
+fn field(pointer: &str) -> String {
+    let mut parts = pointer.trim_start_matches('/').split('/');
+    let section = parts.next().unwrap_or_default();
+    let (component, places) = match section {
+        "builders" => ("builder", 1),
+        "provisioners" => ("provisioner", 1),
+        "post-processors" => ("post-processor", 2),
+        _ => ("the error-cleanup provisioner", 0),
+    };
+    let number = |part: &str| {
+        // Behind `@` stands the build that the value is of.
+        let place = part.split_once('@').map_or(part, |(place, _)| place);
+        place.parse::<usize>().map_or_else(|_| place.to_owned(), |n| n.saturating_add(1).to_string())
+    };
+    let places: Vec<String> = parts.by_ref().take(places).map(number).collect();
+    let path: Vec<String> = parts.map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+    let of = if places.is_empty() { component.to_owned() } else { format!("{component} {}", places.join(".")) };
+    format!("the field `{}` of {of}", path.join("."))
+}
+
 /// The values behind references. Never serialised, never shown.
 #[derive(Clone, Default)]
 pub struct Secrets(BTreeMap<SecretRef, String>);
@@ -39,5 +75,25 @@ impl Secrets {
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_told_in_the_words_of_the_user() {
+        for (reference, told) in [
+            ("var:token", "the variable `token`"),
+            ("env:TOKEN", "the environment variable `TOKEN`"),
+            ("template:/builders/0/access_key", "the field `access_key` of builder 1"),
+            ("template:/builders/1@web/secret_key", "the field `secret_key` of builder 2"),
+            ("template:/post-processors/0/1/token", "the field `token` of post-processor 1.2"),
+            ("template:/error-cleanup-provisioner/a~1b/0", "the field `a/b.0` of the error-cleanup provisioner"),
+            ("text:{{upper `x`}}", "a text made from sensitive values"),
+        ] {
+            assert_eq!(SecretRef(reference.into()).described(), told);
+        }
     }
 }

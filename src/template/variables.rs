@@ -47,6 +47,8 @@ pub struct Variable {
     pub sensitive: bool,
     /// Environment variables that went into the value and are not set.
     pub unset_env: Vec<String>,
+    /// Where var-files and arguments write a value for it, also one that a later one overrides.
+    pub given_at: Vec<Span>,
 }
 
 pub type Variables = IndexMap<String, Variable>;
@@ -69,7 +71,7 @@ pub fn resolve(
         let draft = Draft { declaration: Some(declaration), given: None };
         drafts.entry(declaration.name.value.clone()).or_insert(draft);
     }
-    for (name, given) in given {
+    for (name, given) in given.last {
         if let Some(draft) = drafts.get_mut(&name) {
             draft.given = Some(given);
             continue;
@@ -90,6 +92,11 @@ pub fn resolve(
         resolution.resolve(name);
     }
     let mut done = resolution.done;
+    for (name, place) in given.written {
+        if let Some(variable) = done.get_mut(&name) {
+            variable.given_at.push(place);
+        }
+    }
     drafts.keys().filter_map(|name| done.swap_remove(name).map(|v| (name.clone(), v))).collect()
 }
 
@@ -228,6 +235,7 @@ impl Resolution<'_> {
             origin: draft.origin(self.inputs),
             sensitive: draft.is_sensitive(),
             unset_env,
+            given_at: Vec::new(),
         };
         self.pending.remove(name);
         self.done.insert(name.to_owned(), variable);

@@ -1,5 +1,6 @@
 //! Diagnostics on a terminal and as data.
 
+mod hidden;
 mod quote;
 #[cfg(test)]
 mod tests;
@@ -7,8 +8,9 @@ mod tests;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet, normalize_untrusted_str};
 use serde_json::{Value, json};
 
-use self::quote::{Quote, mask};
-use crate::run::Secrets;
+pub use self::hidden::Hidden;
+use self::hidden::Masks;
+use self::quote::Quote;
 use crate::text::{Diagnostic, Fix, Severity, SourceId, Sources, Span};
 
 /// A longer line is not shown a second time with its fix.
@@ -16,13 +18,19 @@ const WIDTH: usize = 120;
 
 /// All that a face says about a template: for people, with a summary behind it, or as one JSON object a line.
 #[must_use]
-pub fn report(diagnostics: &[Diagnostic], sources: &Sources, secrets: &Secrets, as_json: bool, colour: bool) -> String {
+pub fn report(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    hidden: Hidden<'_>,
+    as_json: bool,
+    colour: bool,
+) -> String {
     if as_json {
         let lines: Vec<String> =
-            distinct(diagnostics).into_iter().map(|d| to_json(d, sources, secrets).to_string() + "\n").collect();
+            distinct(diagnostics).into_iter().map(|d| to_json(d, sources, hidden).to_string() + "\n").collect();
         return lines.concat();
     }
-    let mut text = render(diagnostics, sources, secrets, colour);
+    let mut text = render(diagnostics, sources, hidden, colour);
     if let Some(summary) = summary(diagnostics) {
         text.push_str(&summary);
         text.push('\n');
@@ -32,14 +40,14 @@ pub fn report(diagnostics: &[Diagnostic], sources: &Sources, secrets: &Secrets, 
 
 /// Every diagnostic once, in the order given: message, place, the lines with what is wrong underlined, and the way out.
 ///
-/// Values of `secrets` are masked wherever they stand; of a diagnostic that is marked secret every string value in the
-/// quoted lines is.
+/// What is hidden is masked wherever it stands; of a diagnostic that is marked secret, and whose secret's place is not known,
+/// every string value in the quoted lines is.
 #[must_use]
-pub fn render(diagnostics: &[Diagnostic], sources: &Sources, secrets: &Secrets, colour: bool) -> String {
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources, hidden: Hidden<'_>, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for diagnostic in distinct(diagnostics) {
-        out.push_str(&render_one(diagnostic, sources, secrets, &renderer));
+        out.push_str(&render_one(diagnostic, sources, hidden, &renderer));
         out.push_str("\n\n");
     }
     out
@@ -60,8 +68,9 @@ pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
 ///
 /// A fix of a secret's text is left out, since it could hold the secret.
 #[must_use]
-pub fn to_json(diagnostic: &Diagnostic, sources: &Sources, secrets: &Secrets) -> Value {
-    let text = |s: &str| Value::from(mask(s, secrets));
+pub fn to_json(diagnostic: &Diagnostic, sources: &Sources, hidden: Hidden<'_>) -> Value {
+    let masks = Masks::of(diagnostic, sources, hidden);
+    let text = |s: &str| Value::from(masks.text(s));
     let related: Vec<Value> = diagnostic
         .related
         .iter()
@@ -71,7 +80,7 @@ pub fn to_json(diagnostic: &Diagnostic, sources: &Sources, secrets: &Secrets) ->
             place
         })
         .collect();
-    let fix = diagnostic.fix.as_ref().filter(|_| !diagnostic.secret).map(|f| {
+    let fix = diagnostic.fix.as_ref().filter(|f| masks.may_show(f)).map(|f| {
         let mut place = place(Some(f.span), sources);
         place["title"] = text(&f.title);
         place["replacement"] = text(&f.replacement);
@@ -125,20 +134,21 @@ fn distinct(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
     kept
 }
 
-fn render_one(diagnostic: &Diagnostic, sources: &Sources, secrets: &Secrets, renderer: &Renderer) -> String {
-    let clean = |s: &str| normalize_untrusted_str(&mask(s, secrets));
+fn render_one(diagnostic: &Diagnostic, sources: &Sources, hidden: Hidden<'_>, renderer: &Renderer) -> String {
+    let masks = Masks::of(diagnostic, sources, hidden);
+    let clean = |s: &str| normalize_untrusted_str(&masks.text(s));
     let level = if diagnostic.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
-    let title = level.primary_title(mask(&diagnostic.message, secrets)).id(diagnostic.code.as_str());
+    let title = level.primary_title(masks.text(&diagnostic.message)).id(diagnostic.code.as_str());
     let mut main = Group::with_title(title);
     for source in sources_of(diagnostic) {
-        if let Some(snippet) = snippet(diagnostic, source, sources, secrets) {
+        if let Some(snippet) = snippet(diagnostic, source, sources, &masks) {
             main = main.element(snippet);
         }
     }
-    let fix = diagnostic.fix.as_ref().filter(|_| !diagnostic.secret);
+    let fix = diagnostic.fix.as_ref().filter(|f| masks.may_show(f));
     let way_out = diagnostic.help.as_deref().or(fix.map(|f| f.title.as_str()));
     let Some(way_out) = way_out else { return renderer.render(&[main]) };
-    let patched = fix.and_then(|f| patched(f, diagnostic, sources, secrets));
+    let patched = fix.and_then(|f| patched(f, diagnostic, sources, &masks));
     let Some(patched) = patched else {
         return renderer.render(&[main.element(Level::HELP.message(clean(way_out)))]);
     };
@@ -151,11 +161,11 @@ fn patched<'a>(
     fix: &Fix,
     diagnostic: &Diagnostic,
     sources: &'a Sources,
-    secrets: &Secrets,
+    masks: &Masks,
 ) -> Option<Snippet<'a, Patch<'a>>> {
     let source = sources.get(fix.span.source)?;
-    let quote = Quote::new(source, &[fix.span.range()], false, secrets);
-    let replacement = mask(&fix.replacement, secrets);
+    let quote = Quote::new(source, &[fix.span.range()], masks);
+    let replacement = masks.text(&fix.replacement);
     if replacement.is_empty() || format!("{}{replacement}", quote.text).contains('\n') || quote.text.len() > WIDTH {
         return None;
     }
@@ -184,7 +194,7 @@ fn snippet<'a>(
     diagnostic: &'a Diagnostic,
     id: SourceId,
     sources: &'a Sources,
-    secrets: &Secrets,
+    masks: &Masks,
 ) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
     let source = sources.get(id)?;
     let primary = diagnostic.span.filter(|s| s.source == id);
@@ -196,7 +206,7 @@ fn snippet<'a>(
         // Of a place that goes over many lines only the first is quoted.
         .map(|r| first_line(&source.text, r))
         .collect();
-    let quote = Quote::new(source, &places, diagnostic.secret, secrets);
+    let quote = Quote::new(source, &places, masks);
     let mut snippet =
         Snippet::source(quote.text.clone()).line_start(quote.first_line).path(source.name.as_str()).fold(true);
     if let Some(span) = primary {
@@ -205,11 +215,11 @@ fn snippet<'a>(
         snippet = snippet.annotation(if label.is_empty() {
             annotation
         } else {
-            annotation.label(normalize_untrusted_str(&mask(label, secrets)))
+            annotation.label(normalize_untrusted_str(&masks.text(label)))
         });
     }
     for other in related {
-        let label = normalize_untrusted_str(&mask(&other.message, secrets));
+        let label = normalize_untrusted_str(&masks.text(&other.message));
         snippet = snippet.annotation(AnnotationKind::Context.span(quote.place(&other.span.range())).label(label));
     }
     Some(snippet)

@@ -11,7 +11,8 @@ pub mod plain;
 pub mod summary;
 pub mod words;
 
-use crate::run::{Event, RunState, Secrets};
+use self::diagnostic::Hidden;
+use crate::run::{Event, RunState};
 use crate::text::{Diagnostic, Sources};
 
 /// Takes the facts of a run, one after the other, and writes them.
@@ -44,14 +45,14 @@ fn colour_allowed() -> bool {
 /// Prints what is wrong with a template to standard error: for people, with a summary, or as one JSON object a line.
 pub fn print_diagnostics(loaded: &crate::engine::load::Loaded, as_json: bool) {
     let found = &loaded.evaluation;
-    print(&found.diagnostics, &loaded.sources, &found.secrets, as_json);
+    print(&found.diagnostics, &loaded.sources, Hidden::of(found), as_json);
 }
 
 /// Prints diagnostics to standard error, in colour on a terminal that may have it.
-pub fn print(diagnostics: &[Diagnostic], sources: &Sources, secrets: &Secrets, as_json: bool) {
+pub fn print(diagnostics: &[Diagnostic], sources: &Sources, hidden: Hidden<'_>, as_json: bool) {
     use std::io::{IsTerminal, Write};
     let colour = colour_allowed() && std::io::stderr().is_terminal();
-    let text = diagnostic::report(diagnostics, sources, secrets, as_json, colour);
+    let text = diagnostic::report(diagnostics, sources, hidden, as_json, colour);
     // Nobody is left to be told when standard error is closed.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

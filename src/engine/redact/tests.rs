@@ -129,7 +129,7 @@ fn what_cannot_be_hidden_is_named_and_not_shown() {
     secrets.insert(SecretRef("var:unset".into()), "");
     secrets.insert(SecretRef("var:key".into()), "hunter22");
     let (redactor, open) = Redactor::new(&secrets);
-    assert_eq!(open, ["var:on", "var:pin"]);
+    assert_eq!(open, ["the variable `on`", "the variable `pin`"]);
     assert_eq!(redactor.text("123 true"), None);
     assert_eq!(redactor.text("x hunter22"), Some(format!("x {MASK}")));
 }

@@ -206,6 +206,15 @@ fn an_unknown_key_is_renamed_to_the_nearest() {
 }
 
 #[test]
+fn a_field_whose_key_is_misspelt_is_not_missing_too() {
+    let codes = |text: &str| outcome(text).1.iter().map(|told| told[..5].to_owned()).collect::<Vec<_>>();
+    assert_eq!(codes(r#"{"block": {"devise": "sda"}}"#), ["K0501"]);
+    assert_eq!(codes(r#"{"block": {"colour": "red"}}"#), ["K0501", "K0503"]);
+    assert!(decoded(r#"{"nmae": "x"}"#).places.unknown("name"));
+    assert!(!decoded(r#"{"nmae": "x", "name": "y"}"#).places.unknown("name"));
+}
+
+#[test]
 fn an_old_key_is_rewritten_with_its_value() {
     let (sources, node) = parse(r#"{"ssh_private_ip": true}"#);
     let decoded = decoded_of(&node, false);

@@ -77,11 +77,16 @@ impl<'a> Walk<'a> {
     ) -> IndexMap<String, Value> {
         let prefixed = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         let mut found: IndexMap<&str, Vec<(&Entry, bool)>> = IndexMap::new();
+        let mut meant = Vec::new();
         for entry in body.entries() {
             match field_of(&entry.key.value, fields) {
                 Some((field, direct)) => found.entry(field).or_default().push((entry, direct)),
-                None => self.unknown_key(entry, fields, path),
+                None => meant.extend(self.unknown_key(entry, fields, path)),
             }
+        }
+        // What stands under a misspelt key is there, though nobody knows what it says.
+        for field in meant.iter().filter(|field| !found.contains_key(field.as_str())) {
+            self.out.places.forget_value(&prefixed(field));
         }
         let mut map = IndexMap::new();
         for field in fields.values() {
@@ -139,10 +144,11 @@ impl<'a> Walk<'a> {
         direct
     }
 
-    fn unknown_key(&mut self, entry: &Entry, fields: &Fields, path: &str) {
+    /// Reports a key that is no field's; gives the field that was probably meant.
+    fn unknown_key(&mut self, entry: &Entry, fields: &Fields, path: &str) -> Option<String> {
         let key = entry.key.value.as_str();
         if key.starts_with("packer_") {
-            return;
+            return None;
         }
         let shown = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         let component = self.scope.component;
@@ -158,8 +164,9 @@ impl<'a> Walk<'a> {
                 None => diagnostic.help(format!("use `{}` instead", old.key)),
             };
             self.out.diagnostics.push(diagnostic);
-            return;
+            return Some(old.key.to_owned()).filter(|key| !key.is_empty());
         }
+        let mut meant = None;
         let names = fields.values().flat_map(|f| std::iter::once(&f.name).chain(&f.aliases)).map(String::as_str);
         let message = format!("{component} has no key `{shown}`");
         let mut diagnostic = Diagnostic::error(code::UNKNOWN_KEY, entry.key.span, message);
@@ -171,12 +178,14 @@ impl<'a> Walk<'a> {
                 entry.key.span,
                 format!("\"{near}\""),
             );
+            meant = field_of(near, fields).map(|(field, _)| field.to_owned());
         } else if matches!(key, "only" | "except" | "pause_before" | "timeout" | "max_retries" | "override") {
             diagnostic = diagnostic.help(format!("`{key}` belongs in a provisioner or post-processor"));
         } else {
             diagnostic = diagnostic.help(format!("remove it, or see which keys {component} has in Packer's manual"));
         }
         self.out.diagnostics.push(diagnostic);
+        meant
     }
 
     /// Decodes a value by its type. `None`: nothing is there, or a mistake was reported.

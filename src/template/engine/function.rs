@@ -72,6 +72,11 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|f| f.name == name)
 }
 
+/// The name of a function that Packer's Amazon builders still took by an old one.
+pub(super) fn todays_name(old: &str) -> Option<&'static str> {
+    (old == "clean_ami_name").then_some("clean_resource_name")
+}
+
 /// What is wrong with the use of this name as a function; `amazon` components have one function more.
 pub(super) fn unknown(name: &str, range: &Range<usize>, amazon: bool) -> Option<Fault> {
     if name == "clean_resource_name" && !amazon {
@@ -83,8 +88,15 @@ pub(super) fn unknown(name: &str, range: &Range<usize>, amazon: bool) -> Option<
     if find(name).is_some() {
         return None;
     }
+    if let Some(today) = todays_name(name).filter(|_| amazon) {
+        let message = format!("`{name}` is called `{today}` today");
+        let help = format!("write `{today}`; newer versions of Packer do not know `{name}`");
+        return Some(
+            Fault::warning(code::OLD_FUNCTION, range.clone(), message).suggest(range.clone(), Some(today)).help(help),
+        );
+    }
     let fault = Fault::new(code::UNKNOWN_FUNCTION, range.clone(), format!("function `{name}` is not defined"));
-    if matches!(name, "clean_ami_name" | "clean_image_name") {
+    if name == "clean_image_name" {
         return Some(
             fault
                 .suggest(range.clone(), Some("clean_resource_name"))
@@ -131,8 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn the_old_name_of_clean_resource_name_is_explained() {
+    fn the_old_name_of_clean_resource_name_is_warned_of_where_it_was_amazons() {
         let fault = unknown("clean_ami_name", &(0..14), true).unwrap();
+        assert!(fault.warning && fault.fix.is_some_and(|f| f.2 == "clean_resource_name"));
+        assert!(unknown("clean_ami_name", &(0..14), false).is_some_and(|f| !f.warning));
+        let fault = unknown("clean_image_name", &(0..16), true).unwrap();
         assert_eq!(fault.help.as_deref(), Some("Packer renamed it to `clean_resource_name`"));
     }
 

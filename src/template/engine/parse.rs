@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str, amazon: bool, faults: &mut Vec<Fault>) -> Result
 /// Whether a text is a well-formed template.
 pub(super) fn is_well_formed(text: &str) -> bool {
     let mut faults = Vec::new();
-    parse(text, true, &mut faults).is_ok() && faults.is_empty()
+    parse(text, true, &mut faults).is_ok() && faults.iter().all(|f| f.warning)
 }
 
 /// What ended a list of nodes.
@@ -459,7 +459,7 @@ impl Parser<'_> {
                     if let Some(fault) = function::unknown(&word, &range, self.amazon) {
                         self.faults.push(fault);
                     }
-                    OperandKind::Function(word)
+                    OperandKind::Function(function::todays_name(&word).map_or(word, str::to_owned))
                 }
             },
             _ => return Ok(None),

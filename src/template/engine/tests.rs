@@ -29,6 +29,7 @@ fn variable(name: &str, value: Value) -> (String, Variable) {
         value,
         origin: Origin::Default,
         unset_env: if name == "from_env" { vec!["UNSET".into()] } else { Vec::new() },
+        given_at: Vec::new(),
     };
     (name.to_owned(), variable)
 }
@@ -253,7 +254,9 @@ fn data_that_is_missing_comes_out_as_in_packer() {
 fn clean_resource_name_is_amazons() {
     let other = Stage::Component { build_name: "x", build_type: "null", late: false, amazon: false };
     assert_eq!(rendered("{{ clean_resource_name `a` }}", other).1.diagnostics[0].code, code::NOT_HERE);
-    assert_eq!(rendered("{{ clean_ami_name `a` }}", FIELD).1.diagnostics[0].code, code::UNKNOWN_FUNCTION);
+    assert_eq!(rendered("{{ clean_ami_name `a` }}", other).1.diagnostics[0].code, code::UNKNOWN_FUNCTION);
+    let (value, findings) = rendered("{{ clean_ami_name `a:b` }}", FIELD);
+    assert_eq!((value, findings.diagnostics[0].code), (Value::Text("a-b".into()), code::OLD_FUNCTION));
 }
 
 #[test]

@@ -17,13 +17,18 @@ pub(super) struct Given {
     pub origin: Origin,
 }
 
-/// The last value given for each name.
-pub(super) fn all(
-    inputs: &Inputs,
-    sources: &mut Sources,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> IndexMap<String, Given> {
-    let mut given = IndexMap::new();
+/// What was given for the variables.
+#[derive(Default)]
+pub(super) struct AllGiven {
+    /// The last value for each name.
+    pub last: IndexMap<String, Given>,
+    /// Where any value is written for a name, also one that is no text or that a later one overrides.
+    pub written: Vec<(String, Span)>,
+}
+
+/// Reads the var-files, then the arguments.
+pub(super) fn all(inputs: &Inputs, sources: &mut Sources, diagnostics: &mut Vec<Diagnostic>) -> AllGiven {
+    let mut given = AllGiven::default();
     for (path, text) in &inputs.var_files {
         let id = sources.add(path.as_str(), text.as_str());
         let whole = Span::new(id, 0, text.len());
@@ -48,6 +53,7 @@ pub(super) fn all(
             Tree::Object(entries) => {
                 for entry in entries {
                     let name = &entry.key.value;
+                    given.written.push((name.clone(), entry.value.span));
                     let Tree::String(value) = &entry.value.tree else {
                         if entry.value.tree != Tree::Broken {
                             diagnostics.push(mistyped(
@@ -60,14 +66,16 @@ pub(super) fn all(
                         continue;
                     };
                     let origin = Origin::VarFile(path.clone());
-                    given.insert(name.clone(), Given { name: entry.key.span, value: value.clone(), origin });
+                    given.last.insert(name.clone(), Given { name: entry.key.span, value: value.clone(), origin });
                 }
             }
             Tree::Broken => {}
             _ => {
                 let message = format!("a var-file is an object of variables, and this is {}", root.described());
                 diagnostics.push(
-                    Diagnostic::error(code::VAR_FILE, root.span, message).help("write `{ \"name\": \"value\" }`"),
+                    Diagnostic::error(code::VAR_FILE, root.span, message)
+                        .help("write `{ \"name\": \"value\" }`")
+                        .secret(),
                 );
             }
         }
@@ -75,7 +83,8 @@ pub(super) fn all(
     for (name, value) in &inputs.vars {
         let id = sources.add(format!("-var {name}"), value.as_str());
         let value = Text::plain(value, id, 0);
-        given.insert(name.clone(), Given { name: value.span, value, origin: Origin::Argument });
+        given.written.push((name.clone(), value.span));
+        given.last.insert(name.clone(), Given { name: value.span, value, origin: Origin::Argument });
     }
     given
 }

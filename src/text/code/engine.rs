@@ -8,4 +8,5 @@ codes! {
     BUILD_NOT_LATE = "K0207";
     LOOKUP_FAILED = "K0208";
     TOO_LARGE = "K0209";
+    OLD_FUNCTION = "K0210";
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::run::SecretRef;
+use crate::run::{SecretRef, Secrets};
 use crate::text::Code;
 use crate::text::code::json as code;
 
@@ -22,8 +22,12 @@ fn secrets(value: &str) -> Secrets {
     secrets
 }
 
+fn hidden(secrets: &Secrets) -> Hidden<'_> {
+    Hidden { secrets, places: &[] }
+}
+
 fn shown(diagnostic: Diagnostic, sources: &Sources) -> String {
-    render(&[diagnostic], sources, &Secrets::default(), false)
+    render(&[diagnostic], sources, hidden(&Secrets::default()), false)
 }
 
 #[test]
@@ -97,8 +101,8 @@ fn of_a_long_place_and_of_a_long_line_only_what_matters_is_shown() {
 fn colours_come_only_when_they_are_wanted() {
     let (s, id) = sources("{}");
     let d = Diagnostic::error(CODE, Span::new(id, 0, 1), "x");
-    assert!(!render(std::slice::from_ref(&d), &s, &Secrets::default(), false).contains('\u{1b}'));
-    assert!(render(&[d], &s, &Secrets::default(), true).contains("\u{1b}["));
+    assert!(!render(std::slice::from_ref(&d), &s, hidden(&Secrets::default()), false).contains('\u{1b}'));
+    assert!(render(&[d], &s, hidden(&Secrets::default()), true).contains("\u{1b}["));
 }
 
 #[test]
@@ -110,12 +114,12 @@ fn the_values_of_secrets_are_masked_wherever_they_stand() {
         .related(span_of(&s, id, "\"z\""), value)
         .help(value)
         .fix(value, span_of(&s, id, "\"z\""), value);
-    let text = render(std::slice::from_ref(&d), &s, &secrets(value), false);
+    let text = render(std::slice::from_ref(&d), &s, hidden(&secrets(value)), false);
     assert!(!text.contains("ss") || !text.contains("word"), "{text}");
     assert!(text.contains("\"pre <sensitive> post\", \"z\": 1"), "{text}");
     let underlined = text.lines().find(|l| l.contains('^')).unwrap();
     assert_eq!(underlined.matches('^').count(), "<sensitive>".len(), "{text}");
-    let data = to_json(&d, &s, &secrets(value)).to_string();
+    let data = to_json(&d, &s, hidden(&secrets(value))).to_string();
     assert!(!data.contains("word"), "{data}");
 }
 
@@ -131,7 +135,43 @@ fn of_a_secret_diagnostic_every_value_in_the_quoted_lines_is_masked() {
     );
     assert!(text.contains("              ^^^^^^^^^^^^^\n"), "the quotes are underlined as well: {text}");
     assert!(!text.contains("hunter"), "{text}");
-    assert_eq!(to_json(&d, &s, &Secrets::default())["fix"], Value::Null);
+    assert_eq!(to_json(&d, &s, hidden(&Secrets::default()))["fix"], Value::Null);
+}
+
+#[test]
+fn the_places_of_secrets_are_masked_whatever_is_wrong_elsewhere_on_their_line() {
+    let (s, id) = sources(r#"{ "k": "hunter2\", "short": "ab", "ref": "{{user `x`}}", "n": 12345, "bad": 1 }"#);
+    let places = [r#""hunter2\""#, r#""ab""#, "\"{{user `x`}}\"", "12345"].map(|part| span_of(&s, id, part));
+    let none = Secrets::default();
+    let hidden = Hidden { secrets: &none, places: &places };
+    let bad = span_of(&s, id, "\"bad\"");
+    let d = Diagnostic::error(CODE, bad, r"`hunter2\` and `hunter2\\` and 12345").fix("Rename", bad, "\"good\"");
+    let text = render(std::slice::from_ref(&d), &s, hidden, false);
+    let masked = r#"{ "k": "<sensitive>", "short": "<sensitive>", "ref": "{{user `x`}}", "n": <sensitive>, "#;
+    assert_eq!(text.matches(masked).count(), 3, "{text}");
+    assert!(text.contains("`<sensitive>` and `<sensitive>` and <sensitive>"), "{text}");
+    assert!(text.contains("+ { ") && text.contains("\"good\": 1"), "{text}");
+    assert_eq!(to_json(&d, &s, hidden)["message"], "`<sensitive>` and `<sensitive>` and <sensitive>");
+}
+
+#[test]
+fn what_is_said_of_a_secret_repeats_no_part_of_it() {
+    let (s, id) = sources("{ \"k\": \"p4ss{{w0rd}}\", \"z\": 1 }");
+    let places = [span_of(&s, id, "\"p4ss{{w0rd}}\"")];
+    let none = Secrets::default();
+    let hidden = Hidden { secrets: &none, places: &places };
+    let at = span_of(&s, id, "w0rd");
+    let d = Diagnostic::error(CODE, at, "function `w0rd` is not defined")
+        .help("write {{user `w0rd`}} or {{ .w0rd }}, not w0rds")
+        .fix("Change", at, "word")
+        .secret();
+    let text = render(std::slice::from_ref(&d), &s, hidden, false);
+    assert!(text.contains("function `<sensitive>` is not defined"), "{text}");
+    assert!(text.contains("write {{user `<sensitive>`}} or {{ .<sensitive> }}, not w0rds"), "{text}");
+    assert!(text.contains("{ \"k\": \"<sensitive>\", \"z\": 1 }"), "{text}");
+    let data = to_json(&d, &s, hidden);
+    assert!(!data.to_string().replace("w0rds", "").contains("w0rd"), "{data}");
+    assert_eq!(data["fix"], Value::Null);
 }
 
 #[test]
@@ -139,7 +179,7 @@ fn echoes_are_printed_once_and_counted_once() {
     let (s, id) = sources("{ \"a\": 1 }");
     let d = |start, end, message: &str| Diagnostic::error(CODE, Span::new(id, start, end), message);
     let all = [d(2, 5, "x"), d(2, 5, "x"), d(3, 4, "x"), d(2, 5, "y"), d(7, 8, "x")];
-    assert_eq!(render(&all, &s, &Secrets::default(), false).matches("error[").count(), 3);
+    assert_eq!(render(&all, &s, hidden(&Secrets::default()), false).matches("error[").count(), 3);
     assert_eq!(summary(&all).as_deref(), Some("3 errors"));
 }
 
@@ -179,12 +219,12 @@ fn as_data_it_has_places_in_lines_columns_and_bytes() {
     ] {
         expected[key] = value;
     }
-    assert_eq!(to_json(&d, &s, &Secrets::default()), expected);
+    assert_eq!(to_json(&d, &s, hidden(&Secrets::default())), expected);
 }
 
 proptest::proptest! {
     #[test]
-    fn no_place_and_no_secret_panics(text in "([\"é\\n\r\t:{]|ab|secret| ){0,30}", a: u16, b: u16, c: u16, secret: bool) {
+    fn no_place_and_no_secret_panics(text in "([\"é\\n\r\t:{]|ab|secret| ){0,30}", a: u16, b: u16, c: u16, secret: bool, first: u16, second: u16) {
         let (s, id) = sources(&text);
         let at = |n: u16| {
             let mut n = usize::from(n) % (text.len() + 1);
@@ -196,7 +236,8 @@ proptest::proptest! {
         let span = |x: u16, y: u16| Span::new(id, at(x).min(at(y)), at(x).max(at(y)));
         let mut d = Diagnostic::error(CODE, span(a, b), "m").related(span(b, c), "r").fix("t", span(a, c), "x");
         d.secret = secret;
-        let shown = render(&[d], &s, &secrets("secret"), false);
+        let (values, places) = (secrets("secret"), [span(first, second)]);
+        let shown = render(&[d], &s, Hidden { secrets: &values, places: &places }, false);
         proptest::prop_assert!(!shown.contains("secret"), "{}", shown);
     }
 }
