@@ -14,15 +14,17 @@ pub enum Value {
     Bool(bool),
     Number(serde_json::Number),
     Text(String),
+    // Before what is read from a struct: serde would take an array for that too.
+    List(Vec<Value>),
     /// Text of which at least one piece is secret.
     Secret(SecretText),
-    List(Vec<Value>),
     /// What an unanswered question left open. Equal to nothing that a user could write; no mistake.
     Unknown(UnknownValue),
     Map(IndexMap<String, Value>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretText {
     #[serde(rename = "$text")]
     pub pieces: Vec<Piece>,
@@ -36,6 +38,7 @@ pub enum Piece {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UnknownValue {
     /// Which question is open, in words.
     #[serde(rename = "$unknown")]

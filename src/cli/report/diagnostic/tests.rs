@@ -140,8 +140,8 @@ fn of_a_secret_diagnostic_every_value_in_the_quoted_lines_is_masked() {
 
 #[test]
 fn the_places_of_secrets_are_masked_whatever_is_wrong_elsewhere_on_their_line() {
-    let (s, id) = sources(r#"{ "k": "hunter2\", "short": "ab", "ref": "{{user `x`}}", "n": 12345, "bad": 1 }"#);
-    let places = [r#""hunter2\""#, r#""ab""#, "\"{{user `x`}}\"", "12345"].map(|part| span_of(&s, id, part));
+    let (s, id) = sources(r#"{ "k": "hunter2\\", "short": "ab", "ref": "{{user `x`}}", "n": 12345, "bad": 1 }"#);
+    let places = [r#""hunter2\\""#, r#""ab""#, "\"{{user `x`}}\"", "12345"].map(|part| span_of(&s, id, part));
     let none = Secrets::default();
     let hidden = Hidden { secrets: &none, places: &places };
     let bad = span_of(&s, id, "\"bad\"");
