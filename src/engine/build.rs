@@ -30,7 +30,7 @@ pub(super) struct BuildActor {
     pub shared: Arc<Shared>,
     pub id: BuildId,
     pub orders: mpsc::UnboundedReceiver<Order>,
-    /// The token of the attempt that runs; a new attempt has a new one.
+    /// The token of the attempt that runs; who orders a new attempt puts a new one here.
     pub cancel: Arc<Mutex<CancellationToken>>,
     /// The right to run for the first time, handed out in the plan's order.
     pub first_slot: Option<oneshot::Receiver<OwnedSemaphorePermit>>,
@@ -51,23 +51,32 @@ impl BuildActor {
                 (BuildEnd::Cancelled, false)
             };
             self.slot = None;
+            if !start_over {
+                // What was meant for a hold that is over must not begin a new attempt.
+                while self.orders.try_recv().is_ok() {
+                    self.refuse("the build has ended meanwhile");
+                }
+                // Before the fact is out: who reads it may give the next order at once.
+                let _ = self.rest.send(self.id.clone());
+            }
             let fact = Fact::AttemptEnded { ended: end };
             let _ = self.shared.journal.record(Some(&self.id), Some(self.attempt), fact).await;
-            if start_over {
-                continue;
+            if !start_over && !self.told_to_start_over().await {
+                return;
             }
-            loop {
-                let _ = self.rest.send(self.id.clone());
-                match self.orders.recv().await {
-                    None => return,
-                    Some(Order::Retry { from: None }) => break,
-                    Some(Order::Retry { from: Some(_) }) => {
-                        self.refuse("its machine is gone: it can only start over");
-                    }
-                    Some(Order::Skip | Order::CleanUp | Order::Abort) => self.refuse("it is not held"),
-                }
+        }
+    }
+
+    /// Rests until a new attempt is ordered; `false`: the run is over.
+    async fn told_to_start_over(&mut self) -> bool {
+        loop {
+            match self.orders.recv().await {
+                None => return false,
+                Some(Order::Retry { from: None }) => return true,
+                Some(Order::Retry { from: Some(_) }) => self.refuse("its machine is gone: it can only start over"),
+                Some(Order::Skip | Order::CleanUp | Order::Abort) => self.refuse("it is not held"),
             }
-            *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
+            let _ = self.rest.send(self.id.clone());
         }
     }
 
@@ -103,6 +112,7 @@ impl BuildActor {
             Ok(live) => live,
             Err(failure) => return (BuildEnd::Failed { step: None, failure }, false),
         };
+        self.shared.follow(&live.build);
         let started = Fact::AttemptStarted { revision: live.plan.revision, from: None };
         if let Err(failure) = self.shared.journal.record(Some(&self.id), Some(self.attempt), started).await {
             return (BuildEnd::Failed { step: None, failure }, false);

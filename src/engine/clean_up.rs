@@ -3,10 +3,12 @@
 //! It knows resource kinds only: how one thing is found, released and verified gone, and what must be gone before it.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::facts::StepFacts;
@@ -101,9 +103,14 @@ async fn released(
     let give_up = Instant::now() + shared.pace.release_limit;
     let mut pause = shared.pace.release_pause;
     loop {
-        let failure = match once(shared, kind, resource, cx).await {
-            Ok(()) => return Ok(()),
-            Err(failure) => failure,
+        // A mistake in one kind must not keep the others from being released.
+        let failure = match AssertUnwindSafe(once(shared, kind, resource, cx)).catch_unwind().await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(failure)) => failure,
+            Err(_) => {
+                return Err(Failure::other(format!("kiln made a mistake while it released the {}", kind.title()))
+                    .help("please report it, with the run's folder"));
+            }
         };
         if shared.force.is_cancelled() || forbidden(&failure) || Instant::now() + pause > give_up {
             return Err(failure);
@@ -133,20 +140,42 @@ async fn once(
     resource: &Resource,
     cx: &ReleaseContext,
 ) -> Result<(), Failure> {
-    let id = match &resource.id {
-        Some(id) => id.clone(),
-        None => match find(shared, kind, resource, cx).await? {
-            Some(id) => id,
-            None => return Ok(()),
-        },
+    let asked = async {
+        let id = match &resource.id {
+            Some(id) => Some(id.clone()),
+            None => find(shared, kind, resource, cx).await?,
+        };
+        if let Some(id) = &id {
+            kind.release(resource, id, cx).await?;
+        }
+        Ok(id)
     };
-    kind.release(resource, &id, cx).await?;
-    let asked = || format!("its end was asked for, but it was not seen gone ({} {id})", kind.title());
+    let asked = tokio::select! {
+        biased;
+        asked = asked => asked?,
+        () = patience(shared, shared.pace.force_ask_limit) => {
+            return Err(Failure::timed_out("nobody answered when its end was asked for"));
+        }
+    };
+    let Some(id) = asked else { return Ok(()) };
     tokio::select! {
         biased;
         gone = kind.verify_gone(resource, &id, cx) => gone,
-        () = shared.force.cancelled() => Err(Failure::new(FailureKind::Cancelled, asked())),
-        () = tokio::time::sleep(shared.pace.gone_limit) => Err(Failure::timed_out(asked())),
+        () = patience(shared, shared.pace.force_grace.saturating_mul(5)) => {
+            let text = format!("its end was asked for, but it was not seen gone ({} {id})", kind.title());
+            Err(Failure::timed_out(text))
+        }
+    }
+}
+
+/// Ends when a thing had its time to be gone; after [`crate::run::Command::Force`], so much later than that.
+async fn patience(shared: &Shared, forced: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(shared.pace.gone_limit) => {}
+        () = async {
+            shared.force.cancelled().await;
+            tokio::time::sleep(forced).await;
+        } => {}
     }
 }
 

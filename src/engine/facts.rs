@@ -6,10 +6,11 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::log;
 use super::redact::Redactor;
 use crate::component::contract::Facts;
-use crate::run::event::Question;
-use crate::run::{Attempt, BuildId, Fact, Failure, FailureKind, StepId, Stream};
+use crate::run::event::{Question, Tone};
+use crate::run::{Attempt, BuildId, Fact, Failure, FailureKind, Secrets, StepId, Stream};
 
 /// When so many bytes of output wait, they go at once.
 pub(super) const OUTPUT_BATCH: usize = 64 * 1024;
@@ -87,6 +88,22 @@ impl Journal {
         receiver.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    /// Hides secrets that were not known at the start.
+    pub fn hide_all(&self, secrets: &Secrets) {
+        log::hide_all(secrets);
+        let open = self.redactor.write().unwrap_or_else(PoisonError::into_inner).hide_all(secrets);
+        self.name_open(open);
+    }
+
+    /// Warns of secrets that cannot be hidden.
+    pub fn name_open(&self, names: Vec<String>) {
+        for name in names {
+            let text =
+                format!("the value of {name} is too short or too common to hide: it may appear in output and logs");
+            self.emit(None, None, Fact::Said { step: None, tone: Tone::Warning, text });
+        }
+    }
+
     fn send(
         &self,
         build: Option<&BuildId>,
@@ -160,6 +177,7 @@ impl Facts for StepFacts {
     }
 
     fn hide(&self, secret: &str) {
+        log::hide(secret);
         self.journal.redactor.write().unwrap_or_else(PoisonError::into_inner).hide(secret);
     }
 

@@ -1,15 +1,16 @@
 //! What a face holds of a running engine: commands in, snapshot and tail out.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
 
+use super::facts::Journal;
 use super::names::LogNames;
 use super::publish::Published;
-use super::read;
-use super::redact::Redactor;
-use super::shared::add_secrets;
+use super::read::Reader;
 use crate::run::state::BuildState;
 use crate::run::{Command, Event, RunId, RunState, Secrets, Seq};
 
@@ -22,7 +23,7 @@ pub struct EngineHandle {
     pub(super) published: Arc<Published>,
     pub(super) outcome: watch::Receiver<Option<RunOutcome>>,
     pub(super) secrets: Arc<RwLock<Secrets>>,
-    pub(super) redactor: Arc<RwLock<Redactor>>,
+    pub(super) journal: Journal,
 }
 
 /// How a run ended.
@@ -38,10 +39,12 @@ pub struct Subscription {
     /// The state up to and with fact number `seq`.
     pub snapshot: RunState,
     pub seq: Seq,
-    dir: PathBuf,
     tail: broadcast::Receiver<Arc<Event>>,
+    /// What reads facts that were missed; `None` while it does.
+    reader: Option<Reader>,
+    reading: Option<JoinHandle<(Reader, std::io::Result<Vec<Event>>)>>,
     /// Facts that were missed, read from the journal.
-    caught_up: std::collections::VecDeque<Arc<Event>>,
+    caught_up: VecDeque<Arc<Event>>,
 }
 
 impl EngineHandle {
@@ -65,7 +68,8 @@ impl EngineHandle {
     /// Takes in the values behind the references of a plan that is about to be sent as [`Command::Revise`]. They are hidden
     /// from now on.
     pub fn add_secrets(&self, secrets: Secrets) {
-        add_secrets(&self.secrets, &self.redactor, secrets);
+        self.journal.hide_all(&secrets);
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).merge(secrets);
     }
 
     /// The state as it is now.
@@ -80,9 +84,10 @@ impl EngineHandle {
         Subscription {
             seq: snapshot.seq,
             snapshot,
-            dir: self.dir.clone(),
             tail,
-            caught_up: std::collections::VecDeque::new(),
+            reader: Some(Reader::new(&self.dir)),
+            reading: None,
+            caught_up: VecDeque::new(),
         }
     }
 
@@ -90,11 +95,9 @@ impl EngineHandle {
     #[must_use]
     pub fn subscribe_from_start(&self) -> Subscription {
         let mut subscription = self.subscribe();
-        let missed = read::events_after(&self.dir, 0).unwrap_or_default();
-        let upto = subscription.seq;
-        subscription.caught_up.extend(missed.into_iter().filter(|e| e.seq <= upto).map(Arc::new));
         subscription.snapshot = RunState::default();
         subscription.seq = 0;
+        subscription.read_on();
         subscription
     }
 
@@ -122,31 +125,61 @@ impl Subscription {
     /// Whether [`Self::next`] would return at once with a fact.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        !self.caught_up.is_empty() || !self.tail.is_empty()
+        !self.caught_up.is_empty() || !self.tail.is_empty() || self.is_behind()
     }
 
-    /// The next fact, in order and without gaps; `None` after the last one of the run.
+    /// Whether the journal has facts that were missed and not read yet.
+    fn is_behind(&self) -> bool {
+        self.reading.is_some() || self.reader.as_ref().is_some_and(Reader::has_more)
+    }
+
+    /// The next fact, in order and without gaps; `None` after the last one of the run. Can be dropped and called again
+    /// without losing one.
     ///
     /// A face that is slower than the engine never holds it up: what it missed is read from the journal and the logs.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         loop {
-            let event = match self.caught_up.pop_front() {
-                Some(event) => event,
-                None => match self.tail.recv().await {
+            let event = if let Some(event) = self.caught_up.pop_front() {
+                event
+            } else if self.is_behind() {
+                self.catch_up().await;
+                continue;
+            } else {
+                match self.tail.recv().await {
                     Ok(event) => event,
                     Err(broadcast::error::RecvError::Closed) => return None,
                     Err(broadcast::error::RecvError::Lagged(_)) => {
-                        let (dir, after) = (self.dir.clone(), self.seq);
-                        let read = tokio::task::spawn_blocking(move || read::events_after(&dir, after)).await;
-                        self.caught_up.extend(read.ok().and_then(Result::ok).into_iter().flatten().map(Arc::new));
+                        self.read_on();
                         continue;
                     }
-                },
+                }
             };
             if event.seq > self.seq {
                 self.seq = event.seq;
                 return Some(event);
             }
+        }
+    }
+
+    fn read_on(&mut self) {
+        let Some(mut reader) = self.reader.take() else { return };
+        let after = self.seq;
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            let missed = reader.after(after);
+            (reader, missed)
+        }));
+    }
+
+    async fn catch_up(&mut self) {
+        if self.reading.is_none() {
+            self.read_on();
+        }
+        let Some(reading) = &mut self.reading else { return };
+        let read = reading.await;
+        self.reading = None;
+        if let Ok((reader, missed)) = read {
+            self.reader = Some(reader);
+            self.caught_up.extend(missed.into_iter().flatten().map(Arc::new));
         }
     }
 }

@@ -120,6 +120,7 @@ impl BuildActor {
         self.say_fact(Fact::Unheld).await;
         self.attempt = self.attempt.saturating_add(1);
         *live = Live { attempt: self.attempt, ..next };
+        self.shared.follow(&live.build);
         let before = machine_steps(&live.build).take(place).filter(|s| s.part == StepPart::Provision);
         live.ran = before.map(|s| s.id.clone()).collect();
         let lost = failure.kind == FailureKind::LinkLost || live.machine.communicator().is_none();

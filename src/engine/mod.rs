@@ -12,6 +12,7 @@ mod hold;
 pub mod inputs;
 mod journal;
 pub mod load;
+pub mod log;
 pub mod names;
 mod post_process;
 mod prune;

@@ -47,6 +47,8 @@ const COMMON: &[&str] = &[
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     values: BTreeSet<String>,
+    /// Names of secrets that cannot be hidden.
+    open: BTreeSet<String>,
     patterns: Arc<Patterns>,
 }
 
@@ -73,16 +75,25 @@ impl Redactor {
     #[must_use]
     pub fn new(secrets: &Secrets) -> (Self, Vec<String>) {
         let mut redactor = Self::default();
+        let open = redactor.hide_all(secrets);
+        (redactor, open)
+    }
+
+    /// More values to hide from now on; gives the names of those that cannot be hidden, each once in the redactor's life.
+    pub fn hide_all(&mut self, secrets: &Secrets) -> Vec<String> {
+        let known = self.values.len();
         let mut open = Vec::new();
         for (reference, value) in secrets.iter() {
             if can_hide(value) {
-                redactor.values.insert(value.into());
-            } else if !value.trim().is_empty() {
+                self.values.insert(value.into());
+            } else if !value.trim().is_empty() && self.open.insert(reference.0.clone()) {
                 open.push(reference.described());
             }
         }
-        redactor.build();
-        (redactor, open)
+        if self.values.len() > known {
+            self.build();
+        }
+        open
     }
 
     /// One more value to hide from now on.

@@ -22,6 +22,9 @@ pub(super) struct RunLoop {
     tasks: JoinSet<()>,
     names: HashMap<tokio::task::Id, BuildId>,
     resting: HashSet<BuildId>,
+    /// Told by a build each time that an attempt of it is over.
+    rest: mpsc::UnboundedSender<BuildId>,
+    rested: mpsc::UnboundedReceiver<BuildId>,
     abandoned: bool,
 }
 
@@ -34,16 +37,18 @@ struct Control {
 impl RunLoop {
     /// Runs all builds to their end; gives the exit status.
     pub async fn run(shared: Arc<Shared>, mut commands: mpsc::UnboundedReceiver<Command>) -> u8 {
-        let (rest, mut rested) = mpsc::unbounded_channel();
+        let (rest, rested) = mpsc::unbounded_channel();
         let mut run = Self {
             shared,
             builds: HashMap::new(),
             tasks: JoinSet::new(),
             names: HashMap::new(),
             resting: HashSet::new(),
+            rest,
+            rested,
             abandoned: false,
         };
-        run.start(&rest);
+        run.start();
         let every = run.shared.pace.renew_every;
         let mut renewal = tokio::time::interval_at(Instant::now() + every, every);
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -55,12 +60,12 @@ impl RunLoop {
                     Some(command) => run.obey(command),
                     None => listening = false,
                 },
-                Some(build) = rested.recv() => {
+                Some(build) = run.rested.recv() => {
                     run.resting.insert(build);
                 }
                 Some(ended) = run.tasks.join_next_with_id() => {
                     if let Err(why) = ended {
-                        run.lost(&why).await;
+                        run.lost(&why);
                     }
                 }
                 _ = renewal.tick() => run.renew(),
@@ -76,7 +81,7 @@ impl RunLoop {
         run.shared.published.with(crate::run::RunState::outcome)
     }
 
-    fn start(&mut self, rest: &mpsc::UnboundedSender<BuildId>) {
+    fn start(&mut self) {
         let mut first = Vec::new();
         for build in &self.shared.plan().builds {
             let (orders, receiver) = mpsc::unbounded_channel();
@@ -89,7 +94,7 @@ impl RunLoop {
                 cancel: cancel.clone(),
                 first_slot: Some(first_slot),
                 slot: None,
-                rest: rest.clone(),
+                rest: self.rest.clone(),
                 attempt: 0,
             };
             let task = self.tasks.spawn(actor.run());
@@ -122,6 +127,11 @@ impl RunLoop {
                 self.abandoned = true;
             }
             Command::Revise { plan } => {
+                for build in plan.builds.iter().filter(|b| !self.builds.contains_key(&b.id)) {
+                    let text =
+                        format!("`{}` is new in the plan: this run goes on without it; build it by itself", build.id);
+                    self.shared.say(None, Tone::Warning, text);
+                }
                 self.shared.revise((*plan).clone());
                 self.shared.journal.emit(None, None, Fact::Revised { plan });
             }
@@ -144,7 +154,17 @@ impl RunLoop {
 
     /// Only a build that is held or at rest takes orders; for others they would come at a moment that nobody meant.
     fn order(&mut self, build: &BuildId, order: Order) {
+        while let Ok(build) = self.rested.try_recv() {
+            self.resting.insert(build);
+        }
         let Some(control) = self.builds.get(build) else { return self.unknown(build) };
+        if control.orders.is_closed() {
+            return self.shared.say(
+                Some(build),
+                Tone::Error,
+                "not done: kiln made a mistake in this build; start another run",
+            );
+        }
         let held = self
             .shared
             .published
@@ -152,9 +172,11 @@ impl RunLoop {
         if !held && !self.resting.contains(build) {
             return self.shared.say(Some(build), Tone::Error, "not done: the build is neither held nor at its end");
         }
-        if control.orders.send(order).is_ok() {
-            self.resting.remove(build);
+        if self.resting.remove(build) {
+            // Here, not where the order is taken: a cancel that comes right after it must find the new attempt's token.
+            *control.cancel.lock().unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
         }
+        let _ = control.orders.send(order);
     }
 
     fn unknown(&self, build: &BuildId) {
@@ -162,20 +184,24 @@ impl RunLoop {
     }
 
     /// A build's task broke down: what it made is released here.
-    async fn lost(&mut self, why: &tokio::task::JoinError) {
-        let Some(build) = self.names.get(&why.id()).cloned() else { return };
-        let plan = self.shared.plan();
-        let planned = plan.build(&build).cloned().map(Arc::new);
-        let builder = planned.as_ref().and_then(|p| self.shared.components.builder(&p.builder_type));
-        let attempt = self.shared.published.with(|state| state.builds.get(&build).map_or(1, |b| b.attempt));
-        if let (Some(planned), Some(builder)) = (planned, builder) {
-            clean_up(&self.shared, &planned, attempt, builder, &Machine::default()).await;
-        }
+    fn lost(&mut self, why: &tokio::task::JoinError) {
+        let Some(build) = self.names.remove(&why.id()) else { return };
+        let shared = self.shared.clone();
         let failure =
             Failure::other(format!("kiln made a mistake: {why}")).help("please report it, with the run's folder");
-        let ended = BuildEnd::Failed { step: None, failure };
-        let _ = self.shared.journal.record(Some(&build), Some(attempt), Fact::AttemptEnded { ended }).await;
-        self.resting.insert(build);
+        let (rest, id) = (self.rest.clone(), build.clone());
+        // In a task of its own: commands must be heard meanwhile.
+        self.tasks.spawn(async move {
+            let attempt = shared.published.with(|state| state.builds.get(&id).map_or(1, |b| b.attempt));
+            let planned = shared.followed(&id);
+            let builder = planned.as_ref().and_then(|p| shared.components.builder(&p.builder_type));
+            if let (Some(planned), Some(builder)) = (planned, builder) {
+                clean_up(&shared, &planned, attempt, builder, &Machine::default()).await;
+            }
+            let ended = BuildEnd::Failed { step: None, failure };
+            let _ = shared.journal.record(Some(&id), Some(attempt), Fact::AttemptEnded { ended }).await;
+            let _ = rest.send(id);
+        });
     }
 
     /// Moves on the time until which what the builds own counts as in use.
@@ -185,8 +211,7 @@ impl RunLoop {
                 let owned: Vec<_> = state.owned(build).cloned().collect();
                 (owned, state.builds.get(build).map_or(1, |b| b.attempt))
             });
-            let planned = self.shared.plan().build(build).cloned().map(Arc::new);
-            let Some(planned) = planned.filter(|_| !owned.is_empty()) else { continue };
+            let Some(planned) = self.shared.followed(build).filter(|_| !owned.is_empty()) else { continue };
             let Some(builder) = self.shared.components.builder(&planned.builder_type) else { continue };
             let (shared, build) = (self.shared.clone(), build.clone());
             tokio::spawn(async move {

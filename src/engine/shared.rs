@@ -1,5 +1,6 @@
 //! What all builds of a run share.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,10 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::components::Components;
 use super::facts::Journal;
 use super::publish::Published;
-use super::redact::Redactor;
 use crate::cloud::Clouds;
 use crate::run::event::Tone;
-use crate::run::{BuildId, Fact, Plan, RunId, Secrets};
+use crate::run::{BuildId, Fact, Plan, PlannedBuild, RunId, Secrets};
 
 pub(super) struct Shared {
     pub run: RunId,
@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub journal: Journal,
     pub published: Arc<Published>,
     pub plan: Mutex<Arc<Plan>>,
+    /// What the attempt of each build follows, which a later plan may no longer have.
+    pub followed: Mutex<HashMap<BuildId, Arc<PlannedBuild>>>,
     /// Ends when nobody wants to wait any more for what is slow.
     pub force: CancellationToken,
     /// As many as builds may run at once.
@@ -43,8 +45,10 @@ pub struct Pace {
     pub release_pause_most: Duration,
     /// After this a thing that cannot be released is given up.
     pub release_limit: Duration,
-    /// How long a thing may take to be gone.
+    /// How long AWS may take to answer when the end of a thing is asked for, and the thing to be gone.
     pub gone_limit: Duration,
+    /// How long it may take to answer after [`crate::run::Command::Force`].
+    pub force_ask_limit: Duration,
     /// What was intended but never seen is looked for a second time after this.
     pub look_again: Duration,
     pub renew_every: Duration,
@@ -59,6 +63,7 @@ impl Default for Pace {
             release_pause_most: Duration::from_secs(20),
             release_limit: Duration::from_secs(5 * 60),
             gone_limit: Duration::from_secs(10 * 60),
+            force_ask_limit: Duration::from_secs(30),
             look_again: Duration::from_secs(3),
             renew_every: Duration::from_secs(60 * 60),
         }
@@ -75,6 +80,17 @@ impl Shared {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
     }
 
+    /// What a build's attempt follows; before the first, what the plan says.
+    pub fn followed(&self, build: &BuildId) -> Option<Arc<PlannedBuild>> {
+        let followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner).get(build).cloned();
+        followed.or_else(|| self.plan().build(build).cloned().map(Arc::new))
+    }
+
+    pub fn follow(&self, build: &Arc<PlannedBuild>) {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.insert(build.id.clone(), build.clone());
+    }
+
     pub fn reveal(&self, value: &crate::run::Value) -> serde_json::Value {
         value.reveal(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -82,11 +98,4 @@ impl Shared {
     pub fn say(&self, build: Option<&BuildId>, tone: Tone, text: impl Into<String>) {
         self.journal.emit(build, None, Fact::Said { step: None, tone, text: text.into() });
     }
-}
-
-/// Takes in secrets that were not known at the start, and hides them from now on.
-pub(super) fn add_secrets(secrets: &RwLock<Secrets>, redactor: &RwLock<Redactor>, more: Secrets) {
-    let mut redactor = redactor.write().unwrap_or_else(PoisonError::into_inner);
-    more.iter().for_each(|(_, value)| redactor.hide(value));
-    secrets.write().unwrap_or_else(PoisonError::into_inner).merge(more);
 }

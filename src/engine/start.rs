@@ -12,6 +12,7 @@ use super::facts::{Journal, Message};
 use super::handle::{EngineHandle, RunOutcome};
 use super::inputs::{self, RunInputs};
 use super::journal::Writer;
+use super::log;
 use super::names::LogNames;
 use super::publish::Published;
 use super::redact::{self, Redactor};
@@ -69,6 +70,15 @@ pub async fn start_with(
     components: Arc<dyn Components>,
     pace: Pace,
 ) -> Result<EngineHandle, StartError> {
+    log::hide_all(&request.secrets);
+    let started = begin(request, components, pace).await;
+    if let Err(error) = &started {
+        tracing::error!("no run was started: {error}");
+    }
+    started
+}
+
+async fn begin(request: StartRequest, components: Arc<dyn Components>, pace: Pace) -> Result<EngineHandle, StartError> {
     check(&request.plan, &*components)?;
     let StartRequest { plan, secrets, inputs, state_dir, keep_runs, clouds } = request;
     let host = paths::host_name();
@@ -102,14 +112,12 @@ pub async fn start_with(
         journal,
         published: published.clone(),
         plan: Mutex::new(Arc::new(plan)),
+        followed: Mutex::default(),
         force: CancellationToken::new(),
         slots: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
         pace,
     });
-    for name in cannot_hide {
-        let text = format!("the value of {name} is too short or too common to hide: it may appear in output and logs");
-        shared.say(None, Tone::Warning, text);
-    }
+    shared.journal.name_open(cannot_hide);
     let options = &shared.plan().options;
     if options.debug && !options.interactive {
         shared.say(None, Tone::Warning, "nobody is there to ask, so -debug does not pause between steps");
@@ -123,7 +131,7 @@ pub async fn start_with(
         published,
         outcome,
         secrets: shared.secrets.clone(),
-        redactor: shared.journal.redactor.clone(),
+        journal: shared.journal.clone(),
     };
     tokio::spawn(async move {
         let status = RunLoop::run(shared.clone(), receiver).await;

@@ -135,6 +135,7 @@ impl Live {
                         if tries_left == 1 { "try" } else { "tries" }
                     );
                     facts.emit(Fact::Said { step: Some(step.id.clone()), tone: Tone::Say, text });
+                    self.reconnect.fetch_or(failure.kind == FailureKind::LinkLost, Ordering::Relaxed);
                     tries_left -= 1;
                 }
                 result => return result,

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::facts::{Journal, Message, OutputBuffer};
 use super::journal::{Batch, Writer};
+use super::log;
 use super::names::LogNames;
 use super::publish::Published;
 use super::redact::{Filter, facts::redact};
@@ -82,6 +83,7 @@ impl Supervisor {
             closing: Vec::new(),
             published,
         };
+        supervisor.published.with(|state| log::note(&first, state));
         supervisor.published.publish(vec![first]);
         tokio::spawn(supervisor.run())
     }
@@ -275,6 +277,7 @@ impl Supervisor {
     }
 
     fn publish(&mut self, group: Group) {
+        self.published.with(|state| group.events.iter().for_each(|event| log::note(event, state)));
         self.published.publish(group.events);
         for waiter in group.waiters {
             let result = self.broken.as_ref().map_or(Ok(()), |why| {

@@ -26,14 +26,7 @@ impl Lock {
     /// gone, or replaced, by the time that it is taken.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            let (Ok(held), Ok(there)) = (self.0.metadata(), std::fs::metadata(path)) else { return false };
-            (held.dev(), held.ino()) == (there.dev(), there.ino())
-        }
-        #[cfg(not(unix))]
-        path.exists()
+        super::private_file::is_at(&self.0, path)
     }
 
     /// Whether somebody holds the lock on this file. When that cannot be told, it counts as held.

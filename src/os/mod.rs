@@ -1,6 +1,7 @@
 //! The machine that kiln runs on: paths, settings, locks, private files, signals.
 
 pub mod lock;
+pub mod log_file;
 pub mod paths;
 pub mod private_file;
 pub mod process_group;

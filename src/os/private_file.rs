@@ -32,6 +32,31 @@ pub fn append(path: &Path) -> io::Result<File> {
     private().append(true).create(true).open(path)
 }
 
+/// Whether the file that was opened still stands at this path, not another one or none. Where the system does not tell
+/// files apart: whether there is one.
+#[must_use]
+pub fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (Ok(held), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else { return false };
+        (held.dev(), held.ino()) == (there.dev(), there.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
+}
+
+/// Opens a new, empty file for this user only (0600) in the place of one that may be there.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create(path: &Path) -> io::Result<File> {
+    private().write(true).create(true).truncate(true).open(path)
+}
+
 /// Writes a whole file: a reader sees the old one or the new one, and after this returns the new one is on disk.
 ///
 /// # Errors

@@ -50,6 +50,9 @@ impl RunState {
                 self.version.clone_from(version);
                 self.host.clone_from(host);
                 self.started = Some(event.at);
+                for planned in &plan.builds {
+                    self.builds.insert(planned.id.clone(), BuildState::queued(planned));
+                }
                 self.follow(plan);
             }
             Fact::Revised { plan } => self.follow(plan),
@@ -82,6 +85,14 @@ impl RunState {
         self.resources.values().filter(|o| o.fate.is_owned())
     }
 
+    /// Milliseconds from the first start of a build to the last end of one; `None` while none has ended.
+    #[must_use]
+    pub fn worked(&self) -> Option<i64> {
+        let started = self.builds.values().filter_map(|b| b.earlier.first().map_or(b.started, |first| first.started));
+        let ended = self.builds.values().filter_map(|b| b.ended);
+        Some(ended.max()?.saturating_sub(started.min()?))
+    }
+
     /// What the exit status would be if the run ended now: cancelled before failed before not released.
     #[must_use]
     pub fn outcome(&self) -> u8 {
@@ -96,9 +107,12 @@ impl RunState {
         }
     }
 
+    /// Which builds a run has is settled when it starts: what a revision adds to them stays out.
     fn follow(&mut self, plan: &Plan) {
         for planned in &plan.builds {
-            self.builds.entry(planned.id.clone()).or_insert_with(|| BuildState::queued(planned)).follow(planned);
+            if let Some(build) = self.builds.get_mut(&planned.id) {
+                build.follow(planned);
+            }
         }
         self.plan = Some(std::sync::Arc::new(plan.clone()));
     }

@@ -119,6 +119,13 @@ pub async fn run(args: BuildArgs) -> u8 {
         Ok(settings) => settings,
         Err(status) => return status,
     };
+    let state_dir = settings.state_dir.clone().or_else(paths::state_dir);
+    if let Some(dir) = &state_dir
+        && let Err(error) = crate::engine::log::install(dir)
+    {
+        // Whether a run can be written down at all shows when it starts.
+        let _ = writeln!(io::stderr(), "kiln: cannot write the log: {error}");
+    }
     let request = request(&args, &settings);
     let loaded = tokio::select! {
         loaded = load::load(request.clone()) => loaded,
@@ -135,7 +142,7 @@ pub async fn run(args: BuildArgs) -> u8 {
     let Some(plan) = loaded.evaluation.plan.clone() else {
         return refuse("no builds to run");
     };
-    let Some(state_dir) = settings.state_dir.clone().or_else(paths::state_dir) else {
+    let Some(state_dir) = state_dir else {
         return refuse("there is no home folder to keep the run's journal in; set XDG_STATE_HOME");
     };
     let start = StartRequest {

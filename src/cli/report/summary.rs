@@ -22,6 +22,11 @@ pub fn spent(state: &RunState, build: &BuildId) -> String {
     words::spent(between(build.started, build.ended))
 }
 
+/// From the first build's start to the last one's end, as Packer counts.
+fn waited(state: &RunState) -> Duration {
+    state.worked().map_or_else(|| between(state.started, state.ended), |worked| between(Some(0), Some(worked)))
+}
+
 fn between(start: Option<i64>, end: Option<i64>) -> Duration {
     let (Some(start), Some(end)) = (start, end) else { return Duration::ZERO };
     Duration::from_millis(u64::try_from(end.saturating_sub(start)).unwrap_or_default())
@@ -52,7 +57,7 @@ pub fn artifacts(state: &RunState) -> Vec<(&BuildId, &[Artifact])> {
 /// failures last, with the last lines and the path of their logs.
 pub fn text(state: &RunState, log: LogPath<'_>) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "\n==> Wait completed after {}", words::spent(between(state.started, state.ended)));
+    let _ = writeln!(out, "\n==> Wait completed after {}", words::spent(waited(state)));
     let made = artifacts(state);
     if made.is_empty() {
         out.push_str("\n==> Builds finished but no artifacts were created.\n");

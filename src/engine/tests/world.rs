@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::component::contract::*;
 use crate::engine::{Components, EngineHandle, Pace, RunInputs, StartRequest, start_with};
-use crate::remote::Communicator;
 use crate::remote::communicator::{Exec, Exit, OutputSink, RemoteFuture, TransferProgress};
+use crate::remote::{Communicator, HostKeys};
 use crate::run::plan::{OnError, RunOptions, StepMeta, StepPart};
 use crate::run::state::BuildState;
 use crate::run::*;
@@ -40,6 +41,14 @@ pub struct World {
     pub exists: Mutex<BTreeSet<String>>,
     /// How often the release of a kind fails.
     pub stubborn: Mutex<BTreeMap<&'static str, u32>>,
+    /// Kinds that are not gone as long as they stand here.
+    pub slow: watch::Sender<BTreeSet<&'static str>>,
+    /// Kinds whose release is never answered.
+    pub dead: Mutex<BTreeSet<&'static str>>,
+    /// Kinds whose release is a mistake of kiln.
+    pub broken: Mutex<BTreeSet<&'static str>>,
+    /// The host keys that connecting went by.
+    pub host_keys: Mutex<Vec<Arc<HostKeys>>>,
 }
 
 impl World {
@@ -95,6 +104,13 @@ fn schema(kind: Kind) -> schema::Component {
     schema::Component { kind, type_name: "fake".into(), help: String::new(), fields: None, not_built: false }
 }
 
+impl Scripted {
+    fn connect(&self, cx: &StepContext) {
+        self.0.host_keys.lock().unwrap().push(cx.machine.host_keys.clone());
+        cx.machine.set_communicator(Some(Arc::new(Link(self.0.clone()))));
+    }
+}
+
 impl Builder for Scripted {
     fn schema(&self) -> schema::Component {
         schema(Kind::Builder)
@@ -111,7 +127,7 @@ impl Builder for Scripted {
             if id == "launch" {
                 self.0.make("group", cx).await?;
                 self.0.make("instance", cx).await?;
-                cx.machine.set_communicator(Some(Arc::new(Link(self.0.clone()))));
+                self.connect(cx);
                 cx.learn("address", &"10.0.0.1").await?;
             }
             let mut image = None;
@@ -129,7 +145,7 @@ impl Builder for Scripted {
         Box::pin(async move {
             let address: Option<String> = cx.learnt("address");
             self.0.note(format!("reconnect to {}", address.unwrap_or_default()));
-            cx.machine.set_communicator(Some(Arc::new(Link(self.0.clone()))));
+            self.connect(cx);
             Ok(Done::Done)
         })
     }
@@ -218,6 +234,12 @@ impl ResourceKind for Thing {
         id: &'a str,
         _: &'a ReleaseContext,
     ) -> BoxFuture<'a, Result<(), Failure>> {
+        if self.2.dead.lock().unwrap().contains(self.0) {
+            return Box::pin(std::future::pending());
+        }
+        if self.2.broken.lock().unwrap().contains(self.0) {
+            return Box::pin(async { panic!("scripted") });
+        }
         let mut stubborn = self.2.stubborn.lock().unwrap();
         let left = stubborn.entry(self.0).or_default();
         let result = if *left > 0 {
@@ -236,7 +258,10 @@ impl ResourceKind for Thing {
         _: &'a str,
         _: &'a ReleaseContext,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(async move {
+            let _ = self.2.slow.subscribe().wait_for(|slow| !slow.contains(self.0)).await;
+            Ok(())
+        })
     }
 }
 
