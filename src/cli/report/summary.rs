@@ -65,7 +65,7 @@ pub fn text(state: &RunState, log: LogPath<'_>) -> String {
         out.push_str("\n==> Builds finished. The artifacts of successful builds are:\n");
         for (build, artifacts) in &made {
             for artifact in *artifacts {
-                let _ = writeln!(out, "--> {build}: {}", artifact.description);
+                let _ = writeln!(out, "--> {build}: {}", artifact.description.trim_end());
             }
         }
     }
