@@ -25,13 +25,16 @@ pub struct Decisions {
     loaded: Loaded,
     lines: Option<Lines<BufReader<Stdin>>>,
     waiting: VecDeque<(BuildId, Matter)>,
+    /// The first matter was told.
     shown: bool,
+    /// The last line of the terminal is its prompt.
+    prompting: bool,
 }
 
 impl Decisions {
     pub fn new(request: LoadRequest, loaded: Loaded, args: &BuildArgs) -> Self {
         let lines = interactive(args).then(|| BufReader::new(tokio::io::stdin()).lines());
-        Self { request, loaded, lines, waiting: VecDeque::new(), shown: false }
+        Self { request, loaded, lines, waiting: VecDeque::new(), shown: false, prompting: false }
     }
 
     /// Takes note of a fact that needs, or no longer needs, a decision.
@@ -65,7 +68,7 @@ impl Decisions {
         let text = match matter {
             Matter::Held { step, failure } => format!(
                 "\n{build} is held at step `{step}`: {failure}\n  [r] run it again with the files as they are on disk now\n  \
-                 [s] skip it and go on\n  [c] clean up and give up\n  [a] leave everything as it is and give up\n{build}> "
+                 [s] skip it and go on\n  [c] clean up and give up\n  [a] leave everything as it is and give up\n"
             ),
             Matter::Asked(question) => {
                 let choices = if question.choices.is_empty() {
@@ -73,12 +76,27 @@ impl Decisions {
                 } else {
                     format!(" [{}]", question.choices.join(", "))
                 };
-                format!("\n{build}: {}{choices}\n{build}> ", question.text)
+                format!("\n{build}: {}{choices}\n", question.text)
             }
         };
         let _ = write!(io::stderr(), "{text}");
-        let _ = io::stderr().flush();
         self.shown = true;
+        self.prompt();
+    }
+
+    /// Shows the prompt of the matter at hand, if it is not on the last line already.
+    pub fn prompt(&mut self) {
+        let Some((build, _)) = self.waiting.front().filter(|_| self.shown && !self.prompting) else { return };
+        let _ = write!(io::stderr(), "{build}> ");
+        let _ = io::stderr().flush();
+        self.prompting = true;
+    }
+
+    /// Takes the prompt off the last line, since something else is about to be printed.
+    pub fn make_room(&mut self) {
+        if std::mem::take(&mut self.prompting) {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
     }
 
     /// Waits for a line about the matter on the screen and acts on it. Waits for ever when nobody can be asked.
@@ -99,7 +117,7 @@ impl Decisions {
             return;
         };
         let Some((build, matter)) = self.waiting.front().cloned() else { return };
-        self.shown = false;
+        (self.shown, self.prompting) = (false, false);
         let answer = line.trim().to_lowercase();
         match matter {
             Matter::Asked(question) => {

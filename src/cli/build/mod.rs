@@ -23,7 +23,7 @@ use crate::os::settings::Settings;
 use crate::os::signal::{Signal, Signals};
 use crate::plan::Purpose;
 use crate::run::plan::{OnError, RunOptions};
-use crate::run::{Command, RunState};
+use crate::run::{Command, Fact, RunState};
 
 /// Build images from a template.
 #[derive(Clone, Debug, Args)]
@@ -240,10 +240,16 @@ async fn follow(
         };
         let Some(event) = event else { break };
         state.apply(&event);
+        decisions.make_room();
         report.event(&event, &state);
+        if matches!(event.fact, Fact::Held { .. } | Fact::Asked { .. }) {
+            // What led to it is read before the question.
+            report.idle();
+        }
         decisions.notice(&event, &state);
         if !subscription.has_more() {
             report.idle();
+            decisions.prompt();
         }
     }
     let outcome = engine.ended().await;
