@@ -1,5 +1,7 @@
 //! What a run was made from, kept in its folder: the template, the var-files and the local files that its steps send.
 
+mod mask;
+
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -39,10 +41,21 @@ struct Sent {
 }
 
 /// Writes `inputs/` of a run. A file that is missing or unreadable is left out: the step that sends it will say so.
-pub(super) fn write(dir: &Path, inputs: &RunInputs, plan: &Plan, redactor: &Redactor) -> io::Result<()> {
+///
+/// `sensitive`: names of variables whose values are taken out wherever they stand.
+pub(super) fn write(
+    dir: &Path,
+    inputs: &RunInputs,
+    plan: &Plan,
+    redactor: &Redactor,
+    sensitive: &BTreeSet<&str>,
+) -> io::Result<()> {
     let dir = dir.join("inputs");
     private_file::create_dir(&dir.join("files"))?;
-    let mask = |text: &str| redactor.text(text).unwrap_or_else(|| text.to_owned());
+    let mask = |text: &str| {
+        let text = mask::values(text, sensitive);
+        redactor.text(&text).unwrap_or(text)
+    };
     let (name, text) = &inputs.template;
     private_file::write(&dir.join(base(name, "template.json")), mask(text).as_bytes())?;
     for (i, (path, text)) in inputs.var_files.iter().enumerate() {

@@ -87,8 +87,8 @@ async fn begin(request: StartRequest, components: Arc<dyn Components>, pace: Pac
     let runs = state_dir.join("runs");
     let failed_at = runs.clone();
     let prepared = {
-        let (plan, host, redactor) = (plan.clone(), host.clone(), redactor.clone());
-        tokio::task::spawn_blocking(move || prepare(&runs, plan, host, &inputs, &redactor, keep_runs)).await
+        let (plan, host, redactor, secrets) = (plan.clone(), host.clone(), redactor.clone(), secrets.clone());
+        tokio::task::spawn_blocking(move || prepare(&runs, plan, host, &inputs, (&secrets, &redactor), keep_runs)).await
     };
     let Prepared { run, dir, lock, writer, first } = prepared
         .unwrap_or_else(|panic| Err((failed_at, io::Error::other(panic))))
@@ -204,7 +204,7 @@ fn prepare(
     plan: Plan,
     host: String,
     inputs: &RunInputs,
-    redactor: &Redactor,
+    (secrets, redactor): (&Secrets, &Redactor),
     keep_runs: Option<usize>,
 ) -> At<Prepared> {
     private_file::create_dir(runs).map_err(|e| (runs.to_owned(), e))?;
@@ -215,7 +215,8 @@ fn prepare(
     let filled = (|| {
         private_file::create_dir(&dir.join("keys"))?;
         let lock = Lock::take(&dir.join("lock"))?.ok_or_else(|| io::Error::other("the run's lock is held"))?;
-        inputs::write(&dir, inputs, &plan, redactor)?;
+        let sensitive = secrets.iter().filter_map(|(name, _)| name.0.strip_prefix("var:")).collect();
+        inputs::write(&dir, inputs, &plan, redactor, &sensitive)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let mut fact = Fact::RunStarted { run: run.clone(), version, host, plan: Box::new(plan) };
         redact::facts::redact(redactor, &mut fact);
@@ -239,9 +240,9 @@ fn new_folder(runs: &Path) -> io::Result<(RunId, PathBuf)> {
     loop {
         let name = format!("{stamp}-{:04x}", rand::random::<u16>());
         let dir = runs.join(&name);
-        if !dir.exists() {
-            private_file::create_dir(&dir)?;
-            return Ok((name.into(), dir));
+        match private_file::create_new_dir(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| (name.into(), dir)),
         }
     }
 }

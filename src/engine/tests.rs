@@ -1,4 +1,5 @@
 mod hold;
+mod plans;
 mod stop;
 mod world;
 mod written;

@@ -16,6 +16,17 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Makes a folder that nobody else has, for this user only (0700).
+///
+/// # Errors
+/// When it exists already or cannot be made.
+pub fn create_new_dir(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Opens a new file for this user only (0600).
 ///
 /// # Errors

@@ -17,7 +17,7 @@ pub enum Command {
     Force,
     /// Leave now; what is left is reported.
     Abandon,
-    /// Replace the plan: attempts from now on follow it.
+    /// Replace the plan: attempts from now on follow it. Builds that the run did not begin with stay out, and are named.
     Revise { plan: Box<Plan> },
     /// A new attempt. `from: None` starts over on a new machine; else from that step on the live machine.
     Retry { build: BuildId, from: Option<StepId> },

@@ -213,3 +213,26 @@ async fn a_secret_too_short_to_hide_is_named_once() {
         .collect();
     assert_eq!(named, ["pin", "on"]);
 }
+
+#[tokio::test]
+async fn inputs_hold_no_value_of_a_sensitive_variable_not_even_one_that_was_overridden() {
+    let mut bench = Bench::new();
+    bench.secrets.insert(SecretRef("var:password".into()), "the \"last\" one");
+    let request = crate::engine::StartRequest {
+        plan: plan(vec![build("a", &[])], OnError::Cleanup),
+        secrets: bench.secrets.clone(),
+        inputs: crate::engine::RunInputs {
+            template: ("t.json".into(), r#"{"variables": {"password": "a default"}, "x": "the \"last\" one"}"#.into()),
+            var_files: vec![("dir/v.json".into(), r#"{"password": "pw", "region": "r"}"#.into())],
+        },
+        state_dir: bench.state.path().into(),
+        keep_runs: None,
+        clouds: std::sync::Arc::default(),
+    };
+    let components = std::sync::Arc::new(world::Scripted(bench.world.clone()));
+    let engine = crate::engine::start_with(request, components, bench.pace.clone()).await.unwrap();
+    engine.ended().await;
+    let read = |name: &str| std::fs::read_to_string(engine.run_dir().join("inputs").join(name)).unwrap();
+    assert_eq!(read("t.json"), r#"{"variables": {"password": "<sensitive>"}, "x": "<sensitive>"}"#);
+    assert_eq!(read("var-file-1-v.json"), r#"{"password": "<sensitive>", "region": "r"}"#);
+}
