@@ -8,6 +8,7 @@ mod cancel;
 mod faults;
 mod held;
 mod kill;
+mod log;
 mod names;
 mod on_error;
 mod outcome;
