@@ -35,11 +35,11 @@ struct Log {
 
 struct Sinks {
     file: Option<LogFile>,
-    copy: Copy,
+    elsewhere: Elsewhere,
 }
 
 /// Where the lines go besides.
-enum Copy {
+enum Elsewhere {
     Nowhere,
     Stderr,
     File(File),
@@ -56,20 +56,20 @@ pub fn install(state_dir: &Path) -> io::Result<()> {
     let mut keep = |error: io::Error, path: &Path| {
         failed.get_or_insert_with(|| io::Error::new(error.kind(), format!("{}: {error}", path.display())));
     };
-    let copy = match env("PACKER_LOG_PATH").filter(|_| told) {
+    let elsewhere = match env("PACKER_LOG_PATH").filter(|_| told) {
         Some(path) => match private_file::create(Path::new(&path)) {
-            Ok(file) => Copy::File(file),
+            Ok(file) => Elsewhere::File(file),
             Err(e) => {
                 keep(e, Path::new(&path));
-                Copy::Stderr
+                Elsewhere::Stderr
             }
         },
-        None if told => Copy::Stderr,
-        None => Copy::Nowhere,
+        None if told => Elsewhere::Stderr,
+        None => Elsewhere::Nowhere,
     };
     let path = state_dir.join(FILE);
     let file = LogFile::open(&path, LIMIT).map_err(|e| keep(e, &path)).ok();
-    let log = Arc::new(Log { redactor: RwLock::default(), sinks: Mutex::new(Sinks { file, copy }) });
+    let log = Arc::new(Log { redactor: RwLock::default(), sinks: Mutex::new(Sinks { file, elsewhere }) });
     if LOG.set(log.clone()).is_ok() {
         let (ours, others) = if told { (Level::DEBUG, Level::INFO) } else { (Level::INFO, Level::WARN) };
         let lines = tracing_subscriber::fmt::layer().with_writer(Writer(log)).with_ansi(false).with_target(false);
@@ -155,10 +155,10 @@ impl Write for &Log {
         if let Some(file) = &mut sinks.file {
             let _ = file.add(text);
         }
-        let _ = match &mut sinks.copy {
-            Copy::Nowhere => Ok(()),
-            Copy::Stderr => io::stderr().lock().write_all(text.as_bytes()),
-            Copy::File(file) => file.write_all(text.as_bytes()),
+        let _ = match &mut sinks.elsewhere {
+            Elsewhere::Nowhere => Ok(()),
+            Elsewhere::Stderr => io::stderr().lock().write_all(text.as_bytes()),
+            Elsewhere::File(file) => file.write_all(text.as_bytes()),
         };
         Ok(bytes.len())
     }
@@ -198,7 +198,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join(FILE);
         let file = LogFile::open(&path, LIMIT).ok();
-        let log = Log { redactor: RwLock::default(), sinks: Mutex::new(Sinks { file, copy: Copy::Nowhere }) };
+        let log = Log { redactor: RwLock::default(), sinks: Mutex::new(Sinks { file, elsewhere: Elsewhere::Nowhere }) };
         let mut secrets = Secrets::default();
         secrets.insert(SecretRef("var:p".into()), "hunter22!");
         log.redactor.write().unwrap().hide_all(&secrets);
