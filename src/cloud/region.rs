@@ -9,9 +9,12 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::config::SharedHttpClient;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::types::{Filter, Image};
+use futures_util::FutureExt as _;
 use tokio::sync::OnceCell;
 
 use super::budget::Budget;
+use super::gather::Gather;
 use super::watch::Watchers;
 use super::{failure, http};
 use crate::run::Failure;
@@ -27,6 +30,9 @@ pub struct Region {
     pub(super) budget: Arc<Budget>,
     pub(super) watchers: Watchers,
     answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    names: Gather<Vec<Image>>,
+    stops: Gather<()>,
+    ends: Gather<()>,
     decode: Option<aws_sdk_sts::Client>,
 }
 
@@ -53,7 +59,41 @@ impl Region {
         }
         let ec2 = aws_sdk_ec2::Client::from_conf(builder.build());
         let watchers = Watchers::new(&ec2);
-        Self { name: name.to_owned(), ec2, budget, watchers, answers: Mutex::default(), decode }
+        Self {
+            name: name.to_owned(),
+            budget,
+            watchers,
+            answers: Mutex::default(),
+            names: own_images(&ec2, name),
+            stops: stops(&ec2),
+            ends: ends(&ec2),
+            decode,
+            ec2,
+        }
+    }
+
+    /// This account's images that have this name, as AWS knows them now. Builds that ask at the same time share a call.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn own_images(&self, name: &str) -> Result<Vec<Image>, Failure> {
+        self.names.one(name).await
+    }
+
+    /// Asks AWS to stop an instance. Builds that ask at the same time share a call.
+    ///
+    /// # Errors
+    /// Kind `Aws` when AWS refuses to stop this one.
+    pub async fn stop_instance(&self, id: &str) -> Result<(), Failure> {
+        self.stops.one(id).await
+    }
+
+    /// Asks AWS to terminate an instance. Builds that ask at the same time share a call.
+    ///
+    /// # Errors
+    /// Kind `Aws` when AWS refuses to terminate this one, or does not know it any more.
+    pub async fn terminate_instance(&self, id: &str) -> Result<(), Failure> {
+        self.ends.one(id).await
     }
 
     /// The answer to a look-up, asked once a process: who asks meanwhile waits for the same answer, who asks later gets it at
@@ -95,6 +135,48 @@ impl Region {
     }
 }
 
+fn own_images(ec2: &aws_sdk_ec2::Client, region: &str) -> Gather<Vec<Image>> {
+    let (ec2, region) = (ec2.clone(), region.to_owned());
+    Gather::new(move |names| {
+        let wanted =
+            Filter::builder().name("name").set_values(Some(names.iter().map(|n| literal(n)).collect())).build();
+        let call = ec2.describe_images().owners("self").filters(wanted);
+        let what = format!("Error querying AMI with name {} in {region}", names.join(", "));
+        async move {
+            let found = call.send().await.map_err(|e| failure(&e, &what))?;
+            let mut by_name = HashMap::<String, Vec<Image>>::new();
+            for image in found.images.unwrap_or_default() {
+                by_name.entry(image.name().unwrap_or_default().to_owned()).or_default().push(image);
+            }
+            Ok(by_name)
+        }
+        .boxed()
+    })
+}
+
+/// A filter's value that matches this text alone: AWS reads `*` and `?` as wildcards.
+fn literal(text: &str) -> String {
+    text.chars().flat_map(|c| if "*?\\".contains(c) { vec!['\\', c] } else { vec![c] }).collect()
+}
+
+fn stops(ec2: &aws_sdk_ec2::Client) -> Gather<()> {
+    let ec2 = ec2.clone();
+    Gather::new(move |ids| {
+        let what = format!("Error stopping instance {}", ids.join(", "));
+        let call = ec2.stop_instances().set_instance_ids(Some(ids));
+        async move { call.send().await.map(|_| HashMap::new()).map_err(|e| failure(&e, &what)) }.boxed()
+    })
+}
+
+fn ends(ec2: &aws_sdk_ec2::Client) -> Gather<()> {
+    let ec2 = ec2.clone();
+    Gather::new(move |ids| {
+        let what = format!("Error terminating instance {}", ids.join(", "));
+        let call = ec2.terminate_instances().set_instance_ids(Some(ids));
+        async move { call.send().await.map(|_| HashMap::new()).map_err(|e| failure(&e, &what)) }.boxed()
+    })
+}
+
 /// What stands before the encoded part of a refusal, and that part.
 fn split_encoded(message: &str) -> Option<(&str, &str)> {
     let (before, after) = message.split_once("Encoded authorization failure message: ")?;
@@ -105,7 +187,12 @@ fn split_encoded(message: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::split_encoded;
+    use super::{literal, split_encoded};
+
+    #[test]
+    fn a_name_matches_itself_alone() {
+        assert_eq!(literal(r"web-[1] *?\"), r"web-[1] \*\?\\");
+    }
 
     #[test]
     fn the_encoded_part_of_a_refusal_is_found() {

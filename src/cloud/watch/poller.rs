@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::super::crowd::Crowd;
 use super::kind::{Kind, Trouble};
 use super::pace::{Bucket, pause};
 use crate::run::Failure;
@@ -50,6 +51,7 @@ struct Shared<K: Kind> {
 
 struct State<K: Kind> {
     watched: HashMap<String, Entry<K>>,
+    crowd: Crowd,
     /// The task lives. It ends when nothing is watched.
     running: bool,
 }
@@ -100,13 +102,14 @@ impl<K: Kind> Shared<K> {
 
 impl<K: Kind> Poller<K> {
     pub(super) fn new(ec2: &aws_sdk_ec2::Client) -> Self {
-        let state = Mutex::new(State { watched: HashMap::new(), running: false });
+        let state = Mutex::new(State { watched: HashMap::new(), crowd: Crowd::default(), running: false });
         Self { shared: Arc::new(Shared { ec2: ec2.clone(), state, wake: Notify::new() }) }
     }
 
     /// Begins to ask for `id`; the first poll comes at once. `interval` is the user's pause between polls.
     pub(super) fn watch(&self, id: &str, interval: Option<Duration>) -> Watched<K> {
         let mut state = self.shared.state();
+        state.crowd.came(Instant::now());
         let entry = state.watched.entry(id.to_owned()).or_insert_with(|| Entry {
             since: Instant::now(),
             interval,
@@ -131,6 +134,7 @@ impl<K: Kind> Poller<K> {
 async fn run<K: Kind>(shared: Arc<Shared<K>>) {
     let mut bucket = Bucket::new(Instant::now());
     let mut memory = K::Memory::default();
+    let mut polled = None;
     loop {
         let now = Instant::now();
         let due = {
@@ -149,7 +153,10 @@ async fn run<K: Kind>(shared: Arc<Shared<K>>) {
             }
             continue;
         }
-        tokio::time::sleep_until(bucket.take(now)).await;
+        let distance = shared.state().crowd.distance(now);
+        let apart = polled.map_or(now, |at: Instant| at + distance);
+        tokio::time::sleep_until(bucket.take(now).max(apart)).await;
+        polled = Some(Instant::now());
         poll(&shared, &mut memory).await;
     }
 }

@@ -55,8 +55,7 @@ impl ResourceKind for Instance {
     fn release<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
         async move {
             let (_, region) = clients(resource, cx).await?;
-            let asked = region.ec2.terminate_instances().instance_ids(id).send().await;
-            gone_is_fine(asked.map(drop).map_err(|e| failure(&e, &format!("Error terminating instance {id}"))))
+            gone_is_fine(region.terminate_instance(id).await)
         }
         .boxed()
     }

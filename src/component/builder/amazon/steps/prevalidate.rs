@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{network, replace};
+use super::network;
 use crate::cloud::failure;
 use crate::component::builder::amazon::filter::filter;
 use crate::component::builder::amazon::learnt::name;
@@ -76,7 +76,11 @@ async fn check_names(work: &Work<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let regions = work.target_regions();
-    let found = join_all(regions.iter().map(|region| replace::own_images(work, region, work.image_name()))).await;
+    let own_images = |region: &String| {
+        let region = work.account.region(region);
+        async move { region.own_images(work.image_name()).await }
+    };
+    let found = join_all(regions.iter().map(own_images)).await;
     let mut taken = BTreeMap::new();
     for (region, images) in regions.iter().zip(found) {
         let ids: Vec<String> = images?.iter().filter_map(|i| i.image_id().map(str::to_owned)).collect();

@@ -3,12 +3,10 @@
 //! AWS refuses a name twice, so the old registration has to go just before the new image is made. It is written down in full
 //! first, and its snapshots are kept until the new image is good: should that fail, the old image is registered again.
 
-use aws_sdk_ec2::types as ec2;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::failure;
-use crate::component::builder::amazon::filter::filter;
 use crate::component::builder::amazon::registration::Registration;
 use crate::component::builder::amazon::resource::REPLACED_IMAGE;
 use crate::component::builder::amazon::work::{Work, is_not_found};
@@ -23,14 +21,6 @@ struct Replaced {
     key: String,
     region: String,
     registration: Registration,
-}
-
-/// This account's images of a name in a region.
-pub async fn own_images(work: &Work<'_>, region: &str, name: &str) -> Result<Vec<ec2::Image>, Failure> {
-    let region = work.account.region(region);
-    let found = region.ec2.describe_images().owners("self").filters(filter("name", name)).send().await;
-    let found = found.map_err(|e| failure(&e, &format!("Error querying AMI with name {name} in {}", region.name)))?;
-    Ok(found.images.unwrap_or_default())
 }
 
 /// Deregisters what has the image's name in every target region.
@@ -57,7 +47,7 @@ async fn deregister_in(work: &Work<'_>, region: &str) -> (Vec<Replaced>, Result<
     let mut gone = Vec::new();
     let result = async {
         let client = &work.account.region(region).ec2;
-        for image in own_images(work, region, work.image_name()).await? {
+        for image in work.account.region(region).own_images(work.image_name()).await? {
             let registration = Registration::of(client, &image).await?;
             let id = registration.id.clone();
             let find = serde_json::to_value(&registration)

@@ -35,11 +35,7 @@ pub async fn stop(work: &Work<'_>) -> Result<Done, Failure> {
     } else {
         cx.say("Stopping the source instance...");
         cx.detail("Stopping instance");
-        work.settled(|| async {
-            let stopped = work.ec2().stop_instances().instance_ids(id).send().await;
-            stopped.map(drop).map_err(|e| failure(&e, "Error stopping instance"))
-        })
-        .await?;
+        work.settled(|| work.region.stop_instance(id)).await?;
     }
     cx.say("Waiting for the instance to stop...");
     work.await_instance(id, InstanceGoal::Stopped).await?;
