@@ -1,16 +1,19 @@
 //! Images that do not become the result: intermediate ones always, the others when the build fails or is cancelled.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::Image as Described;
+use aws_sdk_ec2::types::{Filter, Image as Described};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
 use super::{Found, IMAGE as IMAGE_KIND, INTERMEDIATE_IMAGE, Released, again, clients, gone_is_fine, text};
 use crate::cloud::{Region, failure};
+use crate::component::builder::amazon::config::AmazonEbs;
 use crate::component::builder::amazon::filter::filter;
 use crate::component::builder::amazon::learnt::snapshots;
 use crate::component::builder::amazon::work::{code, is_not_found};
+use crate::component::config::decode;
 use crate::component::contract::{ReleaseContext, ResourceKind};
 use crate::run::{Failure, Resource};
 
@@ -70,7 +73,7 @@ impl ResourceKind for Image {
     fn release<'a>(&'a self, resource: &'a Resource, id: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
         async move {
             let (_, region) = clients(resource, cx).await?;
-            let behind = snapshots_behind(&region, id).await?;
+            let behind = snapshots_behind(&region, id, &decode(&cx.config)?).await?;
             let gone = region.ec2.deregister_image().image_id(id).send().await;
             gone_is_fine(gone.map(drop).map_err(|e| failure(&e, &format!("cannot deregister {id}"))))?;
             let in_use = |f: &Failure| code(f) == "InvalidSnapshot.InUse" || code(f) == "IncorrectState";
@@ -111,8 +114,22 @@ fn is_ours(image: &Described, resource: &Resource) -> bool {
     }
 }
 
-/// The snapshots of an image. One that is not finished may not list them all yet; AWS's description names the image.
-pub async fn snapshots_behind(region: &Region, id: &str) -> Result<Vec<String>, Failure> {
+/// The snapshots that the template itself names. Images refer to them, but they are not ours to delete.
+pub fn named_snapshots(config: &AmazonEbs) -> BTreeSet<String> {
+    let devices = config.ami_block_device_mappings.iter().chain(&config.launch_block_device_mappings);
+    devices.map(|d| d.snapshot_id.clone()).filter(|id| !id.is_empty()).collect()
+}
+
+/// The snapshots that were made for an image. One that is not finished may not list them all yet; AWS's description names the
+/// image: `Created by CreateImage(i-…) for ami-…`, `Copied for DestinationAmi ami-… from …`.
+pub async fn snapshots_behind(region: &Region, id: &str, config: &AmazonEbs) -> Result<Vec<String>, Failure> {
+    let named = named_snapshots(config);
+    let mut behind = all_behind(region, id).await?;
+    behind.retain(|snapshot| !named.contains(snapshot));
+    Ok(behind)
+}
+
+async fn all_behind(region: &Region, id: &str) -> Result<Vec<String>, Failure> {
     let found = region.ec2.describe_images().image_ids(id).send().await;
     let found = match found.map_err(|e| failure(&e, "cannot see which snapshots the image has")) {
         Err(failure) if is_not_found(&failure) => None,
@@ -123,7 +140,8 @@ pub async fn snapshots_behind(region: &Region, id: &str) -> Result<Vec<String>, 
     if image.and_then(|i| i.state()).is_some_and(|s| s.as_str() == "available") {
         return Ok(ids);
     }
-    let described = filter("description", &format!("*for {id}*"));
+    let texts = vec![format!("*for {id}*"), format!("*for DestinationAmi {id}*")];
+    let described = Filter::builder().name("description").set_values(Some(texts)).build();
     let more = region.ec2.describe_snapshots().owner_ids("self").filters(described).send().await;
     let more = more.map_err(|e| failure(&e, "cannot see which snapshots the image has"))?;
     for snapshot in more.snapshots().iter().filter_map(|s| s.snapshot_id()) {
@@ -160,6 +178,15 @@ mod tests {
         assert!(is_ours(&made("2026-11-22T16:00:00.000Z"), &ours));
         assert!(!is_ours(&made("2026-11-22T12:00:00.000Z"), &ours));
         assert!(!is_ours(&Described::builder().name("web").build(), &ours), "without a date nothing is deleted");
+    }
+
+    #[test]
+    fn snapshots_that_the_template_names_are_not_ours() {
+        let config: AmazonEbs = serde_json::from_value(json!({
+            "ami_block_device_mappings": [{"device_name": "/dev/sdb", "snapshot_id": "snap-data"}, {"device_name": "/dev/sdc"}],
+        }))
+        .unwrap();
+        assert_eq!(named_snapshots(&config), BTreeSet::from(["snap-data".to_owned()]));
     }
 
     #[test]

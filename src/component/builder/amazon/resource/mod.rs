@@ -23,7 +23,7 @@ use crate::component::contract::{ReleaseContext, ResourceKind};
 use crate::run::{Failure, Resource};
 
 pub use iam::renew as renew_iam;
-pub use image::snapshots_behind;
+pub use image::{named_snapshots, snapshots_behind};
 
 pub const INSTANCE: &str = "instance";
 pub const VOLUME: &str = "volume";

@@ -6,6 +6,7 @@ use super::{Found, IMAGE, REPLACED_IMAGE, Released, clients};
 use crate::cloud::failure;
 use crate::component::builder::amazon::filter::filter;
 use crate::component::builder::amazon::registration::Registration;
+use crate::component::builder::amazon::work::code;
 use crate::component::contract::{ReleaseContext, ResourceKind};
 use crate::run::{Failure, Resource};
 
@@ -49,7 +50,11 @@ impl ResourceKind for ReplacedImage {
     fn release<'a>(&'a self, resource: &'a Resource, _: &'a str, cx: &'a ReleaseContext) -> Released<'a> {
         async move {
             let (_, region) = clients(resource, cx).await?;
-            registration(resource)?.register(&region.ec2).await.map(drop)
+            match registration(resource)?.register(&region.ec2).await {
+                // An image has the name again: the old one, or a new one that stays.
+                Err(failure) if code(&failure) == "InvalidAMIName.Duplicate" => Ok(()),
+                other => other.map(drop),
+            }
         }
         .boxed()
     }

@@ -10,7 +10,7 @@ use crate::component::builder::amazon::learnt::{MadeImage, MadeImages, name};
 use crate::component::builder::amazon::resource::IMAGE;
 use crate::component::builder::amazon::work::{Work, missing};
 use crate::component::contract::Done;
-use crate::run::Failure;
+use crate::run::{Failure, FailureKind};
 
 /// Makes all copies at once; the first failure is the answer when all have ended.
 pub async fn copy(work: &Work<'_>) -> Result<Done, Failure> {
@@ -65,7 +65,7 @@ async fn copy_to(
     let encrypted = config.ami.encrypt_boot == Some(true);
     let find = json!({ "name": image_name, "since": jiff::Timestamp::now().to_string() });
     let key = cx.intend(IMAGE, region, region, find).await?;
-    let asked = target
+    let call = target
         .ec2
         .copy_image()
         .client_token(work.token(&format!("copy {region}")))
@@ -76,16 +76,18 @@ async fn copy_to(
         .set_encrypted(encrypted.then_some(true))
         .set_kms_key_id(key_for(&config.ami, region, work.region_name()).filter(|_| encrypted))
         .set_snapshot_copy_completion_duration_minutes(config.ami.snapshot_copy_duration_minutes.filter(|n| *n > 0))
-        .set_tag_specifications(tags.specifications())
-        .send()
+        .set_tag_specifications(tags.specifications());
+    let asked = work
+        .settled(|| async {
+            let copy = call.clone().send().await;
+            copy.map_err(|e| failure(&e, &format!("Error Copying AMI ({}) to region ({region})", source.id)))
+        })
         .await;
-    let copy = match asked {
-        Ok(copy) => copy,
-        Err(e) => {
-            cx.released(&key).await?;
-            return Err(failure(&e, &format!("Error Copying AMI ({}) to region ({region})", source.id)));
-        }
-    };
+    if let Err(Failure { kind: FailureKind::Aws { .. }, .. }) = &asked {
+        // AWS refused: there is nothing to find, and what has the name is not ours.
+        cx.released(&key).await?;
+    }
+    let copy = asked?;
     let id = copy.image_id().unwrap_or_default().to_owned();
     cx.created(&key, &id).await?;
     await_image(

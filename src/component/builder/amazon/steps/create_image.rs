@@ -6,7 +6,7 @@ use aws_sdk_ec2::types as ec2;
 use serde_json::json;
 
 use super::replace;
-use crate::cloud::{Region, Wait, failure};
+use crate::cloud::{self, Region, Wait, failure};
 use crate::component::builder::amazon::block_device;
 use crate::component::builder::amazon::learnt::{Instance, MadeImage, MadeImages, name, snapshots, tag_map};
 use crate::component::builder::amazon::names;
@@ -89,7 +89,7 @@ async fn take_back(work: &Work<'_>) -> Result<(), Failure> {
     for (region, image) in earlier {
         let region = work.account.region(&region);
         cx.detail(format!("Taking back {} of the attempt before", image.id));
-        let behind = snapshots_behind(&region, &image.id).await?;
+        let behind = snapshots_behind(&region, &image.id, &work.config).await?;
         let gone = region.ec2.deregister_image().image_id(&image.id).send().await;
         gone_is_fine(gone.map(drop).map_err(|e| failure(&e, &format!("cannot deregister {}", image.id))))?;
         for snapshot in behind {
@@ -150,7 +150,7 @@ async fn make(work: &Work<'_>, instance: &str) -> Result<(MadeImage, bool), Fail
 }
 
 /// Waits until an image is available, and gives it with its snapshots and the tags and description that it really has. One
-/// that is still pending when the time is up stays: it may well become good.
+/// that may still become good stays, when the time is up or AWS cannot be asked any more.
 pub async fn await_image(work: &Work<'_>, region: &Region, image: MadeImage) -> Result<MadeImage, Failure> {
     let cx = work.cx;
     let id = &image.id;
@@ -166,7 +166,9 @@ pub async fn await_image(work: &Work<'_>, region: &Region, image: MadeImage) -> 
     let waited = region.image(id, Wait::new(&cx.cancel, &on_change, work.polling())).await;
     cx.waiting(None);
     match waited {
-        Err(failure) if failure.kind == FailureKind::TimedOut => {
+        Err(failure)
+            if failure.kind == FailureKind::TimedOut || !(failure.is_cancelled() || is_lost(region, id).await) =>
+        {
             cx.kept(&image.key).await?;
             Err(Failure {
                 help: Some(format!(
@@ -184,6 +186,15 @@ pub async fn await_image(work: &Work<'_>, region: &Region, image: MadeImage) -> 
             description: described.description().unwrap_or_default().to_owned(),
             ..image
         }),
+    }
+}
+
+/// Whether AWS says that the image will never be good, or does not exist.
+async fn is_lost(region: &Region, id: &str) -> bool {
+    use ec2::ImageState::{Available, Pending};
+    match region.ec2.describe_images().image_ids(id).send().await {
+        Ok(found) => !matches!(found.images().first().and_then(|i| i.state()), Some(Available | Pending)),
+        Err(e) => cloud::is_not_found(&e),
     }
 }
 

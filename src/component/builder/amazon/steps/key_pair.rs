@@ -17,7 +17,7 @@ use crate::component::builder::amazon::resource::KEY_PAIR;
 use crate::component::builder::amazon::tags::{self, Tags};
 use crate::component::builder::amazon::work::Work;
 use crate::component::communicator::{CommunicatorConfig, Kind};
-use crate::run::Failure;
+use crate::run::{Failure, FailureKind};
 
 /// AWS takes RSA keys of 1024, 2048 and 4096 bits.
 const RSA_BITS: usize = 2048;
@@ -40,7 +40,8 @@ pub async fn provide(work: &Work<'_>, run_tags: &Tags) -> Result<(), Failure> {
     let (file, public) = made.await.map_err(|e| Failure::other(format!("the temporary key was not made: {e}")))??;
     let file = file.to_string_lossy().into_owned();
 
-    let find = json!({ "name": key_name, "file": file });
+    let given = !comm.temporary_key_pair_name.is_empty();
+    let find = json!({ "name": key_name, "file": file, "given": given });
     let key = cx.intend(KEY_PAIR, &key_name, work.region_name(), find).await?;
     let specification = tags::specification(ResourceType::KeyPair, &tags::with(run_tags, tags::kiln(cx)));
     let imported = work
@@ -51,7 +52,14 @@ pub async fn provide(work: &Work<'_>, run_tags: &Tags) -> Result<(), Failure> {
         .set_tag_specifications(specification.map(|s| vec![s]))
         .send()
         .await
-        .map_err(|e| failure(&e, "cannot import the temporary key pair"))?;
+        .map_err(|e| failure(&e, "cannot import the temporary key pair"));
+    if given && matches!(&imported, Err(Failure { kind: FailureKind::Aws { .. }, .. })) {
+        // AWS refused: a key pair that has the template's name already is somebody else's, and must not be cleaned up.
+        cx.released(&key).await?;
+        // It is of no use any more, and in a private folder.
+        let _ = tokio::fs::remove_file(&file).await;
+    }
+    let imported = imported?;
     let id = imported.key_pair_id().filter(|id| !id.is_empty()).unwrap_or(&key_name);
     cx.created(&key, id).await?;
     cx.learn(name::KEY_PAIR, &KeyPair { name: key_name, file: Some(file) }).await

@@ -17,8 +17,8 @@ use crate::component::builder::amazon::work::{Work, code};
 use crate::component::late::learn_build_values;
 use crate::run::Failure;
 
-/// How long a new instance profile may take until EC2 knows it.
-pub const PROFILE_SETTLING: std::time::Duration = std::time::Duration::from_secs(90);
+/// How long EC2 may take until it knows a new key pair, group or instance profile.
+pub const SETTLING: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// Everything that the ways to launch have in common.
 pub struct Request {
@@ -201,16 +201,23 @@ async fn on_demand(work: &Work<'_>, request: &Request) -> Result<Started, Failur
     send(work, call).await
 }
 
-/// Sends it; again while AWS does not know the new instance profile yet.
+/// Sends it; again while AWS does not know the new key pair, group or instance profile yet.
 pub async fn send(work: &Work<'_>, call: RunInstancesFluentBuilder) -> Result<Started, Failure> {
     let temporary = work.config.run.iam_instance_profile.is_empty()
         && work.config.run.temporary_iam_instance_profile_policy_document.is_some();
-    let passes = |failure: &Failure| temporary && is_about_profile(failure);
+    let pair: KeyPair = work.cx.learnt(name::KEY_PAIR).unwrap_or_default();
+    let own_groups = work.cx.learnt::<Network>(name::NETWORK).unwrap_or_default().groups.is_empty();
+    let passes = |failure: &Failure| match code(failure) {
+        // What this run has just made is not known everywhere yet.
+        "InvalidKeyPair.NotFound" => pair.file.is_some(),
+        "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" => own_groups,
+        _ => temporary && is_about_profile(failure),
+    };
     if temporary {
         work.cx.detail("Waiting for the change to propagate because of eventual consistency...");
     }
     let launched = work
-        .again(PROFILE_SETTLING, passes, || async {
+        .again(SETTLING, passes, || async {
             match call.clone().send().await {
                 Ok(launched) => Ok(launched),
                 Err(e) => Err(work.region.failure(&e, "Error launching source instance").await),

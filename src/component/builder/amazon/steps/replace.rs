@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::failure;
 use crate::component::builder::amazon::registration::Registration;
-use crate::component::builder::amazon::resource::REPLACED_IMAGE;
+use crate::component::builder::amazon::resource::{REPLACED_IMAGE, named_snapshots};
 use crate::component::builder::amazon::work::{Work, is_not_found};
-use crate::run::Failure;
+use crate::run::{Failure, FailureKind};
 
 /// Name under which the replaced images are learnt.
 const REPLACED: &str = "replaced";
@@ -57,7 +57,10 @@ async fn deregister_in(work: &Work<'_>, region: &str) -> (Vec<Replaced>, Result<
             match asked.map_err(|e| failure(&e, &format!("Error deregistering existing AMI {id}"))) {
                 Err(failure) if is_not_found(&failure) => cx.released(&key).await?,
                 Err(failure) => {
-                    cx.released(&key).await?;
+                    // Without an answer it may be gone all the same: then clean-up registers it again.
+                    if matches!(failure.kind, FailureKind::Aws { .. }) {
+                        cx.released(&key).await?;
+                    }
                     return Err(failure);
                 }
                 Ok(_) => {
@@ -116,9 +119,10 @@ pub async fn forget(work: &Work<'_>) -> Result<(), Failure> {
     if !work.config.ami.force_delete_snapshot {
         return Ok(());
     }
+    let named = named_snapshots(&work.config);
     for old in &replaced {
         let client = &work.account.region(&old.region).ec2;
-        for snapshot in old.registration.snapshots() {
+        for snapshot in old.registration.snapshots().filter(|id| !named.contains(*id)) {
             let deleted = client.delete_snapshot().snapshot_id(snapshot).send().await;
             match deleted.map_err(|e| failure(&e, &format!("the old snapshot {snapshot} was not deleted"))) {
                 Ok(_) => cx.say(format!("Deleted snapshot: {snapshot}")),

@@ -78,10 +78,16 @@ async fn fleet(work: &Work<'_>, request: &Request, spot_tags: &Tags, template: &
     let id = made.launch_template().and_then(|t| t.launch_template_id()).unwrap_or_default();
     cx.created(&key, if id.is_empty() { template } else { id }).await?;
     cx.detail(format!("Created Spot Fleet launch template: {id}"));
-    work.again(CAPACITY, is_capacity, || create_fleet(work, request, template)).await
+    // A fleet that got no machine is not asked for again under its token: that would tell of the same fleet.
+    let mut tries = 0;
+    let ask = || {
+        tries += 1;
+        create_fleet(work, request, template, work.token(&format!("fleet {tries}")))
+    };
+    work.again(CAPACITY, is_capacity, ask).await
 }
 
-async fn create_fleet(work: &Work<'_>, request: &Request, template: &str) -> Result<Started, Failure> {
+async fn create_fleet(work: &Work<'_>, request: &Request, template: &str, token: String) -> Result<Started, Failure> {
     let config = &work.config;
     let types = if config.spot.spot_instance_types.is_empty() {
         std::slice::from_ref(&config.run.instance_type)
@@ -107,6 +113,7 @@ async fn create_fleet(work: &Work<'_>, request: &Request, template: &str) -> Res
     let answer = work
         .ec2()
         .create_fleet()
+        .client_token(token)
         .r#type(ec2::FleetType::Instant)
         .launch_template_configs(
             ec2::FleetLaunchTemplateConfigRequest::builder()
