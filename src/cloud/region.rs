@@ -30,6 +30,8 @@ pub struct Region {
     pub(super) budget: Arc<Budget>,
     pub(super) watchers: Watchers,
     answers: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    /// The image names that builds of this process are about to use, by build.
+    claims: Mutex<HashMap<String, String>>,
     names: Gather<Vec<Image>>,
     stops: Gather<()>,
     ends: Gather<()>,
@@ -64,6 +66,7 @@ impl Region {
             budget,
             watchers,
             answers: Mutex::default(),
+            claims: Mutex::default(),
             names: own_images(&ec2, name),
             stops: stops(&ec2),
             ends: ends(&ec2),
@@ -78,6 +81,20 @@ impl Region {
     /// Those of the call.
     pub async fn own_images(&self, name: &str) -> Result<Vec<Image>, Failure> {
         self.names.one(name).await
+    }
+
+    /// Notes that a build is about to make an image of this name, in place of what it claimed before. Where another build has
+    /// claimed the name, nothing is noted.
+    ///
+    /// # Errors
+    /// The other build's id.
+    pub fn claim_image_name(&self, name: &str, build: &str) -> Result<(), String> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((other, _)) = claims.iter().find(|(by, claimed)| *claimed == name && *by != build) {
+            return Err(other.clone());
+        }
+        claims.insert(build.to_owned(), name.to_owned());
+        Ok(())
     }
 
     /// Asks AWS to stop an instance. Builds that ask at the same time share a call.

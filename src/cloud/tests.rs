@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::testing::{Endpoint, error};
+use super::testing::{Endpoint, error, ids};
 use super::*;
 use crate::run::{Failure, FailureKind};
 
@@ -171,4 +171,55 @@ async fn an_endpoint_where_nobody_listens_is_told_so() {
     let failure = failure(&err, "cannot see the regions");
     assert!(failure.message.to_lowercase().contains("refused"), "{failure}");
     assert!(failure.help.unwrap().contains("custom_endpoint_ec2"));
+}
+
+#[tokio::test]
+async fn an_image_name_belongs_to_the_build_that_claimed_it_first() {
+    let endpoint = Endpoint::start(|_, _| (200, REGIONS.into())).await;
+    let region = endpoint.region().await;
+    assert_eq!(region.claim_image_name("image", "web"), Ok(()));
+    assert_eq!(region.claim_image_name("image", "web"), Ok(()), "a further attempt of the same build");
+    assert_eq!(region.claim_image_name("image", "db"), Err("web".to_owned()));
+    assert_eq!(region.claim_image_name("other", "web"), Ok(()));
+    assert_eq!(region.claim_image_name("image", "db"), Ok(()), "`web` was revised");
+}
+
+#[tokio::test]
+async fn names_asked_for_together_are_one_call_and_each_gets_its_own_images() {
+    let image = |id: &str, name: &str| format!("<item><imageId>{id}</imageId><name>{name}</name></item>");
+    let both = format!(
+        "<DescribeImagesResponse><imagesSet>{}{}</imagesSet></DescribeImagesResponse>",
+        image("ami-1", "one"),
+        image("ami-2", "two")
+    );
+    let endpoint = Endpoint::start(move |_, _| (200, both.clone())).await;
+    let region = endpoint.region().await;
+    let (one, two, free) = tokio::join!(region.own_images("one"), region.own_images("two"), region.own_images("a*"));
+    assert_eq!(one.unwrap()[0].image_id(), Some("ami-1"));
+    assert_eq!(two.unwrap()[0].image_id(), Some("ami-2"));
+    assert!(free.unwrap().is_empty());
+    let calls = endpoint.calls("DescribeImages");
+    assert_eq!(calls.len(), 1);
+    assert_eq!(ids(&calls[0], "Filter.1.Value"), [r"a\*", "one", "two"]);
+}
+
+#[tokio::test]
+async fn an_instance_that_is_gone_does_not_keep_the_others_running() {
+    let endpoint = Endpoint::start(|call, _| {
+        if ids(call, "InstanceId").iter().any(|id| id == "i-gone") {
+            return error(400, "InvalidInstanceID.NotFound", "The instance ID 'i-gone' does not exist");
+        }
+        (200, "<TerminateInstancesResponse/>".into())
+    })
+    .await;
+    let region = endpoint.region().await;
+    let (one, gone, two) = tokio::join!(
+        region.terminate_instance("i-1"),
+        region.terminate_instance("i-gone"),
+        region.terminate_instance("i-2")
+    );
+    assert_eq!((one, two), (Ok(()), Ok(())));
+    assert!(gone.unwrap_err().message.contains("i-gone"));
+    let alone = endpoint.calls("TerminateInstances").into_iter().map(|c| ids(&c, "InstanceId"));
+    assert!(alone.skip(1).eq([["i-1"], ["i-gone"], ["i-2"]]), "after one call for all, each alone");
 }

@@ -94,7 +94,7 @@ async fn check_names(work: &Work<'_>) -> Result<(), Failure> {
         }
         return work.cx.learn(name::REPLACES, &taken).await;
     }
-    let Some((region, ids)) = taken.iter().next() else { return Ok(()) };
+    let Some((region, ids)) = taken.iter().next() else { return claim(work, &regions) };
     let place = if taken.len() > 1 || region != work.region_name() {
         format!(" in {}", taken.keys().cloned().collect::<Vec<_>>().join(", "))
     } else {
@@ -106,6 +106,21 @@ async fn check_names(work: &Work<'_>) -> Result<(), Failure> {
         ids.join(", ")
     ))
     .help("put `{{timestamp}}` into `ami_name`, or set `force_deregister` (or `-force`) to replace the old AMI"))
+}
+
+/// Two builds of a run may want one name: AWS would refuse the second when all its work is done.
+fn claim(work: &Work<'_>, regions: &[String]) -> Result<(), Failure> {
+    for region in regions {
+        let claimed = work.account.region(region).claim_image_name(work.image_name(), work.cx.build.id.as_str());
+        claimed.map_err(|other| {
+            Failure::config(format!(
+                "AMI Name: '{}' is also the name that the build `{other}` gives its AMI in {region}",
+                work.image_name()
+            ))
+            .help("put `{{build_name}}` into `ami_name`")
+        })?;
+    }
+    Ok(())
 }
 
 async fn check_profile(work: &Work<'_>) -> Result<(), Failure> {
