@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod digest;
+mod meta;
 mod places;
 pub mod resolve;
 pub mod revise;

@@ -5,6 +5,8 @@
 //!
 //! Not here: rules over several fields, which are the components' own.
 
+mod containers;
+mod keys;
 mod old_names;
 mod overlay;
 mod places;

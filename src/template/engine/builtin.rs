@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use super::eval::{Arguments, Evaluated, MAX_TEXT};
+use super::arguments::Arguments;
+use super::eval::{Evaluated, MAX_TEXT};
 use super::fault::Fault;
 use super::value::Val;
 use super::{format, quote};

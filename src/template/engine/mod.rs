@@ -6,10 +6,12 @@
 //!
 //! Not here: what a variable's value is ([`super::variables`]), and when a field is rendered (its schema says so).
 
+mod arguments;
 mod ast;
 mod builtin;
 mod civil;
 mod eval;
+mod expression;
 mod fault;
 mod format;
 mod function;
@@ -19,6 +21,7 @@ mod number;
 mod packer;
 mod parse;
 mod partial;
+mod pipeline;
 mod quote;
 mod strftime;
 mod value;

@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
+use super::arguments::Arguments;
 use super::civil::Moment;
-use super::eval::{Arguments, Evaluated, Evaluator, MAX_TEXT, Place};
+use super::eval::{Evaluated, Evaluator, MAX_TEXT, Place};
 use super::fault::Fault;
 use super::value::{Str, Val};
 use super::{layout, strftime};

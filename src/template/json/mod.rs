@@ -11,6 +11,7 @@ mod container;
 mod duplicate;
 mod format;
 mod parser;
+mod punctuation;
 mod string;
 #[cfg(test)]
 mod tests;
