@@ -89,14 +89,11 @@ impl<'a> Checker<'a> {
             let pointer = format!("/builders/{}", selected.index);
             let found = self.entry(Kind::Builder, block);
             let part = self.part(Kind::Builder, found, block, &pointer, target);
-            let (builder, part) = match (found, part) {
-                (Some(Entry::Builder(builder)), Some(part)) => (builder, part),
-                _ => {
-                    // The rest is looked at all the same: a builder that cannot be read hides nothing.
-                    self.provisioners(target, None);
-                    self.post_processors(target, None);
-                    continue;
-                }
+            let (Some(Entry::Builder(builder)), Some(part)) = (found, part) else {
+                // The rest is looked at all the same: a builder that cannot be read hides nothing.
+                self.provisioners(target, None);
+                self.post_processors(target, None);
+                continue;
             };
             let mut build = CheckedBuild {
                 name: selected.name.clone(),

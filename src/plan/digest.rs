@@ -1,6 +1,7 @@
 //! Digests of steps and plans: equal digests do equal things.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -35,5 +36,9 @@ fn of(value: &impl Serialize) -> String {
         Ok(bytes) => digest.update(&bytes),
         Err(error) => digest.update(error.to_string()),
     }
-    digest.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    digest.finalize().iter().fold(String::new(), |mut text, byte| {
+        // invariant: writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         match type_name(schema) {
             Some("string") => Type::String,
             Some("integer") => {
-                let bound = |key: &str| schema.get(key).and_then(|n| n.as_i64());
+                let bound = |key: &str| schema.get(key).and_then(Json::as_i64);
                 let (low, high) = match schema.get("format").and_then(Json::as_str) {
                     Some("int8") => (i64::from(i8::MIN), i64::from(i8::MAX)),
                     Some("int16") => (i64::from(i16::MIN), i64::from(i16::MAX)),

@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_duration_shows_its_two_largest_units() {
         assert_eq!(spent(Duration::from_secs(252)), "4 minutes 12 seconds");
-        assert_eq!(spent(Duration::from_secs(3600)), "1 hour");
+        assert_eq!(spent(Duration::from_hours(1)), "1 hour");
         assert_eq!(spent(Duration::from_micros(966_315)), "966 milliseconds 315 microseconds");
         assert_eq!(spent(Duration::from_secs(61)), "1 minute 1 second");
         assert_eq!(spent(Duration::ZERO), "0 microseconds");

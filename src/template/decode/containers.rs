@@ -91,15 +91,13 @@ impl Walk<'_> {
     }
 
     pub(super) fn map_key(&mut self, entry: &Entry, at: &At<'_>) -> Option<String> {
-        match self.render(&entry.key, at)? {
-            Value::Text(text) => Some(text),
-            _ => {
-                let message = format!("a key of `{}` is made from a sensitive value", at.path);
-                let help = "keys cannot be hidden; write it without the sensitive variable";
-                self.mistake(Diagnostic::error(code::WRONG_TYPE, entry.key.span, message).help(help).secret(), at);
-                None
-            }
+        if let Value::Text(text) = self.render(&entry.key, at)? {
+            return Some(text);
         }
+        let message = format!("a key of `{}` is made from a sensitive value", at.path);
+        let help = "keys cannot be hidden; write it without the sensitive variable";
+        self.mistake(Diagnostic::error(code::WRONG_TYPE, entry.key.span, message).help(help).secret(), at);
+        None
     }
 
     /// `"tag": {"key": "Name", "value": "x"}`, or a list of these: added to the map that it is another spelling of.

@@ -69,7 +69,7 @@ impl<'a> Evaluator<'a> {
                 {
                     self.no_value(names, range);
                 }
-                self.fields(dot, names, range)
+                fields_of(dot, names, range)
             }
             OperandKind::Variable(name, fields) => {
                 let value = if name.is_empty() {
@@ -79,13 +79,13 @@ impl<'a> Evaluator<'a> {
                 } else {
                     self.variables.iter().rev().find(|(n, _)| n == name).map_or(Val::Missing, |(_, v)| v.clone())
                 };
-                self.fields(value, fields, range)
+                fields_of(value, fields, range)
             }
             OperandKind::Function(name) => self.call(name, &[], None, range, range.start),
             OperandKind::Paren(pipe) => self.commands(pipe),
             OperandKind::Chain(inner, fields) => {
                 let value = self.deeper(range, |e| e.operand(inner))?;
-                self.fields(value, fields, range)
+                fields_of(value, fields, range)
             }
         }
     }
@@ -104,22 +104,6 @@ impl<'a> Evaluator<'a> {
             _ => "data such as `.Vars` or `.SourceAMI` exists only in fields that are rendered while the build runs",
         });
         self.found.fault(fault);
-    }
-
-    /// `.A.B` of a value. What a map does not have is missing, and so is anything of what is missing.
-    pub(super) fn fields(&mut self, value: Val<'a>, names: &[String], range: &Range<usize>) -> Evaluated<Val<'a>> {
-        let mut value = value;
-        for name in names {
-            value = match value {
-                Val::Map(map) => map.get(name).map_or(Val::Missing, Val::of_json),
-                Val::Missing | Val::Late | Val::Unknown => value,
-                other => {
-                    let message = format!("`.{name}` is asked of {}, which has no fields", other.described());
-                    return Err(Fault::new(code::CALL, range.clone(), message));
-                }
-            };
-        }
-        Ok(value)
     }
 
     pub(super) fn call(
@@ -209,4 +193,20 @@ impl<'a> Evaluator<'a> {
             !value.is_empty() && value != text
         })
     }
+}
+
+/// `.A.B` of a value. What a map does not have is missing, and so is anything of what is missing.
+fn fields_of<'a>(value: Val<'a>, names: &[String], range: &Range<usize>) -> Evaluated<Val<'a>> {
+    let mut value = value;
+    for name in names {
+        value = match value {
+            Val::Map(map) => map.get(name).map_or(Val::Missing, Val::of_json),
+            Val::Missing | Val::Late | Val::Unknown => value,
+            other => {
+                let message = format!("`.{name}` is asked of {}, which has no fields", other.described());
+                return Err(Fault::new(code::CALL, range.clone(), message));
+            }
+        };
+    }
+    Ok(value)
 }

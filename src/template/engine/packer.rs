@@ -1,5 +1,6 @@
 //! The functions that Packer adds.
 
+use std::fmt::Write;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
@@ -25,8 +26,8 @@ impl<'a> Evaluator<'a> {
             "user" => return self.user(a),
             "env" => return self.env(a),
             "build" => return self.build(a),
-            "build_name" => return self.build_fact(a, self.scope.build_name),
-            "build_type" => return self.build_fact(a, self.scope.build_type),
+            "build_name" => return build_fact(a, self.scope.build_name),
+            "build_type" => return build_fact(a, self.scope.build_type),
             "consul_key" => return self.ask(a, Question::ConsulKey { path: a.string(0)?.text.to_string() }, false),
             "vault" => {
                 let question =
@@ -188,14 +189,6 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn build_fact(&mut self, a: &Arguments<'_, 'a>, fact: Option<&'a str>) -> Evaluated<Val<'a>> {
-        match fact {
-            Some(fact) => Ok(Val::text(fact)),
-            None => Err(Fault::new(code::NOT_HERE, a.range.clone(), format!("`{}` is not known here", a.name))
-                .help("it can be used in the fields of builders, provisioners and post-processors")),
-        }
-    }
-
     fn build(&mut self, a: &Arguments<'_, 'a>) -> Evaluated<Val<'a>> {
         let name = &a.string(0)?.text;
         match self.scope.place {
@@ -230,9 +223,23 @@ impl<'a> Evaluator<'a> {
         hash.update(self.uuids.to_be_bytes());
         hash.update(self.scope.salt.as_bytes());
         let random = hash.finalize();
-        let hex = |range: std::ops::Range<usize>| random[range].iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let hex = |range: std::ops::Range<usize>| {
+            random[range].iter().fold(String::new(), |mut text, byte| {
+                // invariant: writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+        };
         let time = self.scope.start & 0xffff_ffff;
         format!("{time:08x}-{}-{}-{}-{}", hex(0..2), hex(2..4), hex(4..6), hex(6..12))
+    }
+}
+
+fn build_fact<'a>(a: &Arguments<'_, 'a>, fact: Option<&'a str>) -> Evaluated<Val<'a>> {
+    match fact {
+        Some(fact) => Ok(Val::text(fact)),
+        None => Err(Fault::new(code::NOT_HERE, a.range.clone(), format!("`{}` is not known here", a.name))
+            .help("it can be used in the fields of builders, provisioners and post-processors")),
     }
 }
 

@@ -63,8 +63,8 @@ impl<'a> Evaluator<'a> {
         self.step(&node.range)?;
         match &node.kind {
             NodeKind::Literal(literal) => out.plain(literal),
-            NodeKind::Break => self.open(out, "{{break}}"),
-            NodeKind::Continue => self.open(out, "{{continue}}"),
+            NodeKind::Break => open(out, "{{break}}"),
+            NodeKind::Continue => open(out, "{{continue}}"),
             NodeKind::Action(pipe) => {
                 let value = self.pipe(pipe)?;
                 if matches!(value, Val::Late) || !pipe.variables.is_empty() {
@@ -94,7 +94,7 @@ impl<'a> Evaluator<'a> {
                 let word = format!("template {}", quote::quote(name, '"', false));
                 match argument {
                     Some(pipe) => self.stay(&format!("{word} "), pipe, node, out)?,
-                    None => self.open(out, &format!("{{{{{word}}}}}")),
+                    None => open(out, &format!("{{{{{word}}}}}")),
                 }
             }
         }
@@ -105,22 +105,11 @@ impl<'a> Evaluator<'a> {
         self.stay(word, &branch.pipe, node, out)?;
         self.parts(&branch.then, out)?;
         if !branch.otherwise.is_empty() {
-            self.open(out, "{{else}}");
+            open(out, "{{else}}");
             self.parts(&branch.otherwise, out)?;
         }
-        self.open(out, "{{end}}");
+        open(out, "{{end}}");
         Ok(())
-    }
-
-    /// Begins an action: a brace before it must not run into it.
-    fn open(&self, out: &mut Output, text: &str) {
-        if let Some(Piece::Plain(last)) = out.pieces.last_mut()
-            && last.ends_with('{')
-        {
-            last.pop();
-            out.plain("{{\"{\"}}");
-        }
-        out.plain(text);
     }
 
     /// A known value, where it stands.
@@ -129,7 +118,7 @@ impl<'a> Evaluator<'a> {
         if let Val::Text(text) = value
             && (breaks(&text.text) || after_brace && text.text.starts_with('{'))
         {
-            self.open(out, "{{");
+            open(out, "{{");
             self.constant(value, pipe, out)?;
             out.plain("}}");
             return Ok(());
@@ -149,10 +138,10 @@ impl<'a> Evaluator<'a> {
                 NodeKind::Template { .. } => format!("{{{{{word}{}}}}}", &self.text[pipe.range.clone()]),
                 _ => self.verbatim(&node.range),
             };
-            self.open(out, &verbatim);
+            open(out, &verbatim);
             return Ok(());
         }
-        self.open(out, "{{");
+        open(out, "{{");
         out.plain(word);
         if !pipe.variables.is_empty() {
             let names: Vec<_> = pipe.variables.iter().map(|v| format!("${v}")).collect();
@@ -268,4 +257,15 @@ impl<'a> Evaluator<'a> {
 /// Packer renders it too.
 pub(super) fn breaks(text: &str) -> bool {
     text.ends_with('{') || text.contains("{{") && !parse::is_well_formed(text)
+}
+
+/// Begins an action: a brace before it must not run into it.
+fn open(out: &mut Output, text: &str) {
+    if let Some(Piece::Plain(last)) = out.pieces.last_mut()
+        && last.ends_with('{')
+    {
+        last.pop();
+        out.plain("{{\"{\"}}");
+    }
+    out.plain(text);
 }

@@ -99,7 +99,7 @@ fn an_argument_wins_over_files_and_the_last_file_over_the_first() {
 fn a_required_variable_that_nobody_gives_is_told_where_it_is_declared() {
     let found = resolved(&[("region", None), ("url", Some("{{user `region`}}/x"))], &Inputs::default());
     assert_eq!(found.messages(), ["variable `region` is required and has no value"]);
-    assert_eq!(found.diagnostics[0].span.map(|s| s.range()), Some(0..6));
+    assert_eq!(found.diagnostics[0].span.map(Span::range), Some(0..6));
     assert!(matches!(found.variables["region"].value, Value::Unknown(_)));
     assert!(matches!(found.variables["url"].value, Value::Unknown(_)), "what hangs on it is no second mistake");
     assert_eq!(found.variables["region"].origin, Origin::Missing);
