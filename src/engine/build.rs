@@ -1,5 +1,6 @@
 //! One build: its attempts, one after the other, until the run ends.
 
+use std::fmt::Write as _;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use super::hold::{Given, Next};
 use super::post_process::post_process;
 use super::shared::Shared;
 use super::step::Live;
-use crate::component::contract::{Builder, Machine};
+use crate::component::contract::{Builder, Facts, Machine, Provisioner};
 use crate::run::event::{BuildEnd, Question, Tone};
 use crate::run::plan::{OnError, StepPart};
 use crate::run::{Attempt, BuildId, Fact, Failure, FailureKind, Plan, PlannedBuild, PlannedStep, StepId};
@@ -186,7 +187,7 @@ impl BuildActor {
     pub async fn error_cleanup(live: &Live, step: &PlannedStep, failure: &Failure) {
         let Some(cleanup) = &live.build.error_cleanup else { return };
         let linked = live.machine.communicator().is_some() && failure.kind != FailureKind::LinkLost;
-        let needs = live.shared.components.provisioner(&cleanup.component).is_none_or(|p| p.needs_communicator());
+        let needs = live.shared.components.provisioner(&cleanup.component).is_none_or(Provisioner::needs_communicator);
         if step.part != StepPart::Provision || (needs && !linked) {
             return;
         }
@@ -209,7 +210,8 @@ impl BuildActor {
             let fact = Fact::Left { key: resource.key.clone() };
             let _ = self.shared.journal.record(Some(&self.id), Some(self.attempt), fact).await;
             let id = resource.id.clone().unwrap_or_else(|| format!("perhaps, to be found by {}", resource.find));
-            list.push_str(&format!("\n  {} {id} ({})", resource.kind, resource.region));
+            // Writing to a string cannot fail.
+            let _ = write!(list, "\n  {} {id} ({})", resource.kind, resource.region);
         }
         if !list.is_empty() {
             self.shared.say(Some(&self.id), Tone::Error, format!("Left as it is, as -on-error says:{list}"));
@@ -236,7 +238,6 @@ impl BuildActor {
         if !live.plan.options.debug || !live.plan.options.interactive {
             return;
         }
-        use crate::component::contract::Facts;
         let text = format!("Pausing after run of step '{}'. Press enter to continue.", step.title);
         let question = Question { id: 0, step: None, text, choices: Vec::new(), default: String::new() };
         live.facts(step, &live.cancel).ask(question).await;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::names::hex;
 use super::redact::Redactor;
 use crate::os::private_file;
 use crate::run::Plan;
@@ -106,7 +107,7 @@ fn keep(dir: &Path, number: usize, path: &Path, redactor: &Redactor) -> io::Resu
             digest.update(&block[..read]);
         }
     }
-    sent.digest = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    sent.digest = hex(&digest.finalize());
     Ok(sent)
 }
 
@@ -120,7 +121,9 @@ fn walk(path: &Path, paths: &mut Vec<PathBuf>) {
             entries.sort();
             // A link to a folder may lead back here.
             entries.retain(|e| !e.is_symlink() || e.is_file());
-            entries.iter().for_each(|entry| walk(entry, paths));
+            for entry in &entries {
+                walk(entry, paths);
+            }
         }
         Err(_) if path.is_file() => paths.push(path.into()),
         Err(_) => {}

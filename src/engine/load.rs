@@ -201,7 +201,7 @@ fn file_digests(paths: BTreeSet<String>) -> FileDigests {
 fn file_digest(path: &Path) -> std::io::Result<String> {
     let mut digest = Sha256::new();
     digest_into(path, &mut digest)?;
-    Ok(digest.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    Ok(super::names::hex(&digest.finalize()))
 }
 
 fn digest_into(path: &Path, digest: &mut Sha256) -> std::io::Result<()> {

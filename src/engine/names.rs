@@ -56,10 +56,17 @@ fn with_digest(name: &str, build: &str) -> String {
     let digest = Sha256::digest(build.as_bytes());
     let mut short: String = name.chars().take(LONGEST - 13).collect();
     short.push('-');
-    for byte in digest.iter().take(6) {
-        let _ = write!(short, "{byte:02x}");
-    }
+    short.push_str(&hex(&digest[..6]));
     short
+}
+
+/// Bytes as a file name, or a digest, shows them.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -61,11 +61,11 @@ impl Default for Pace {
             force_grace: Duration::from_secs(1),
             release_pause: Duration::from_secs(2),
             release_pause_most: Duration::from_secs(20),
-            release_limit: Duration::from_secs(5 * 60),
-            gone_limit: Duration::from_secs(10 * 60),
+            release_limit: Duration::from_mins(5),
+            gone_limit: Duration::from_mins(10),
             force_ask_limit: Duration::from_secs(30),
             look_again: Duration::from_secs(3),
-            renew_every: Duration::from_secs(60 * 60),
+            renew_every: Duration::from_hours(1),
         }
     }
 }

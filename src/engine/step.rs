@@ -39,13 +39,12 @@ impl Live {
     pub async fn take(&self, step: &PlannedStep) -> Result<(), Failure> {
         let facts = self.facts(step, &self.cancel);
         facts.emit(Fact::StepStarted { step: step.id.clone() });
-        let result = match step.part {
-            StepPart::Provision => self.provision(step, &facts, &self.cancel).await,
-            _ => {
-                let config = self.shared.reveal(&self.build.config);
-                let cx = self.context(step, facts.clone(), self.cancel.clone());
-                self.guard(self.builder.step(step.id.as_str(), &config, &cx), &self.cancel).await
-            }
+        let result = if step.part == StepPart::Provision {
+            self.provision(step, &facts, &self.cancel).await
+        } else {
+            let config = self.shared.reveal(&self.build.config);
+            let cx = self.context(step, facts.clone(), self.cancel.clone());
+            self.guard(self.builder.step(step.id.as_str(), &config, &cx), &self.cancel).await
         };
         self.end(step, &facts, result).await
     }

@@ -1,4 +1,4 @@
-//! Reads a key of a secret in HashiCorp Vault.
+//! Reads a key of a secret in `HashiCorp` Vault.
 
 use serde_json::Value as Json;
 

@@ -34,7 +34,9 @@ pub fn redact(redactor: &Redactor, fact: &mut Fact) {
         Fact::Answered { answer, .. } => text(answer),
         Fact::Made { artifact } => redact_artifact(redactor, artifact),
         Fact::AttemptEnded { ended: BuildEnd::Done { artifacts } } => {
-            artifacts.iter_mut().for_each(|artifact| redact_artifact(redactor, artifact));
+            for artifact in artifacts {
+                redact_artifact(redactor, artifact);
+            }
         }
         Fact::AttemptEnded { ended: BuildEnd::Failed { failure, .. } } => redact_failure(redactor, failure),
         _ => {}

@@ -70,9 +70,8 @@ async fn what_the_machine_was_launched_with_cannot_change_under_it() {
     let mut facts = engine.subscribe();
     engine.send(retry("a", Some("p1")));
     let refusal = loop {
-        match &facts.next().await.unwrap().fact {
-            Fact::Said { tone: Tone::Error, text, .. } => break text.clone(),
-            _ => {}
+        if let Fact::Said { tone: Tone::Error, text, .. } = &facts.next().await.unwrap().fact {
+            break text.clone();
         }
     };
     assert!(refusal.contains("`instance_type`"), "{refusal}");

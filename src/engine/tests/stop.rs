@@ -97,8 +97,8 @@ async fn abandon_leaves_at_once_and_names_what_is_left() {
     for dead in [true, false] {
         let mut bench = Bench::new();
         // Longer than the test may take: nothing of it is waited for.
-        bench.pace.force_ask_limit = std::time::Duration::from_secs(3600);
-        bench.pace.force_grace = std::time::Duration::from_secs(3600);
+        bench.pace.force_ask_limit = std::time::Duration::from_hours(1);
+        bench.pace.force_grace = std::time::Duration::from_hours(1);
         if dead {
             bench.world.dead.lock().unwrap().insert("instance");
         }

@@ -24,12 +24,12 @@ async fn a_journal_cut_off_anywhere_names_all_that_exists() {
     engine.ended().await;
     let whole = std::fs::read(engine.run_dir().join(read::JOURNAL)).unwrap();
     let cut = tempfile::tempdir().unwrap();
-    let lines = whole.iter().filter(|b| **b == b'\n').count();
+    let lines = |bytes: &[u8]| bytes.split(|b| *b == b'\n').count() - 1;
     for end in 0..whole.len() {
         std::fs::write(cut.path().join(read::JOURNAL), &whole[..end]).unwrap();
         let events = read::events(cut.path()).unwrap();
-        assert_eq!(events.len(), whole[..end].iter().filter(|b| **b == b'\n').count());
-        assert!(events.len() < lines);
+        assert_eq!(events.len(), lines(&whole[..end]));
+        assert!(events.len() < lines(&whole));
     }
 }
 
