@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelWriteHalf, Pty, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -13,8 +13,10 @@ use super::communicator::{Exit, OutputSink, RemoteError};
 use super::quote;
 use super::session::{Outbound, Session};
 
-/// How long a cancelled command has to end by itself before it is killed.
-const GRACE: Duration = Duration::from_millis(1500);
+/// How long a cancelled command has to end by itself after each signal.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the machine may take to find a command and send it a signal.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a command reads from its standard input.
 pub(super) enum Input {
@@ -87,9 +89,29 @@ pub(super) async fn run(
             Some(_) => {}
         }
     }
-    // The link may be dead as well; then nobody hears this, and the command ends when the machine notices.
-    let told = tokio::time::timeout(GRACE, async {
-        let _ = to.signal(Sig::TERM).await;
+    end(session, &mut from, &to, command).await;
+    Err(RemoteError::Cancelled)
+}
+
+/// Ends a command that nobody wants any longer, and waits until it has ended. The link may be dead as well; then nobody
+/// hears this, and the command ends when the machine notices.
+async fn end(session: &Session, from: &mut ChannelReadHalf, to: &Outbound, command: &str) {
+    let _ = tokio::time::timeout(GRACE, to.signal(Sig::TERM)).await;
+    // OpenSSH passes no signals on for root.
+    if !session.is_root() && has_ended(from, to).await {
+        return;
+    }
+    for signal in ["TERM", "KILL"] {
+        let _ = tokio::time::timeout(STOP_LIMIT, Box::pin(stop(session, command, signal))).await;
+        if has_ended(from, to).await {
+            return;
+        }
+    }
+}
+
+/// Whether the command ends within its time of grace.
+async fn has_ended(from: &mut ChannelReadHalf, to: &Outbound) -> bool {
+    let ending = async {
         while let Some(message) = from.wait().await {
             match message {
                 ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => return,
@@ -98,25 +120,28 @@ pub(super) async fn run(
             }
         }
         to.closed().store(true, Ordering::Release);
-    })
-    .await;
-    if told.is_err() {
-        // It may be that it does not want to end, or that it was not told: OpenSSH passes no signals on for root.
-        let _ = tokio::time::timeout(GRACE * 2, Box::pin(stop(session, command))).await;
-        let _ = tokio::time::timeout(GRACE, to.signal(Sig::KILL)).await;
-    }
-    Err(RemoteError::Cancelled)
+    };
+    tokio::time::timeout(GRACE, ending).await.is_ok()
 }
 
-/// Looks for a command among the processes of this very connection, and ends it with all that is in its process group.
-async fn stop(session: &Session, command: &str) {
+/// Looks for a command among the processes of this very connection (on machines with `/proc`), and sends a signal to all
+/// that is in its process group. When several commands run, it is the one whose command line has our words.
+async fn stop(session: &Session, command: &str, signal: &str) {
     let line: String =
         command.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().chars().take(80).collect();
+    // The siblings of this shell are the connection's other channels; those of SFTP are no commands.
     let script = format!(
-        "found=; for d in /proc/[0-9]*; do p=${{d#/proc/}}; [ \"$p\" != $$ ] || continue\n\
-         grep -q \"^PPid:[[:space:]]*$PPID\\$\" $d/status 2>/dev/null || continue\n\
-         tr '\\000' ' ' 2>/dev/null <$d/cmdline | grep -qF -e {line} && found=\"$found -$p\"; done\n\
-         [ -n \"$found\" ] || exit 0; kill -TERM -- $found; sleep 1; kill -KILL -- $found 2>/dev/null",
+        "all= named=\n\
+         for d in /proc/[0-9]*; do\n\
+         p=${{d#/proc/}}; [ \"$p\" != $$ ] || continue\n\
+         {{ read -r s <$d/stat; }} 2>/dev/null || continue\n\
+         set -- ${{s##*) }}; [ \"$2\" = $PPID ] || continue\n\
+         case $s in *'(sftp-server'*|*'(sshd'*) continue;; esac\n\
+         all=\"$all -$p\"\n\
+         if tr '\\000' ' ' 2>/dev/null <$d/cmdline | grep -qF -e {line}; then named=\"$named -$p\"; fi\n\
+         done\n\
+         set -- $all; [ $# -le 1 ] || set -- $named\n\
+         [ $# = 0 ] || kill -{signal} \"$@\"",
         line = quote::word(&line)
     );
     let Ok(channel) = session.channel().await else { return };
@@ -125,10 +150,10 @@ async fn stop(session: &Session, command: &str) {
     if to.exec(false, quote::posix(&script)).await.is_ok() {
         while let Some(message) = from.wait().await {
             if matches!(message, ChannelMsg::Close) {
-                break;
+                to.closed().store(true, Ordering::Release);
+                return;
             }
         }
-        to.closed().store(true, Ordering::Release);
     }
 }
 

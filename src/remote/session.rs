@@ -18,6 +18,8 @@ use super::options::{Bastion, ConnectOptions};
 
 /// How long a live link may take to open a channel; keep-alive notices a dead one earlier.
 const OPEN_LIMIT: Duration = Duration::from_mins(1);
+/// How long a machine may refuse channels because it has too many.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(3);
 
 pub(super) struct Session {
     handle: Handle<Client>,
@@ -25,6 +27,7 @@ pub(super) struct Session {
     /// Lives as long as what runs through it.
     bastion: Option<Box<Session>>,
     forwards_agent: bool,
+    is_root: bool,
 }
 
 impl Session {
@@ -41,6 +44,11 @@ impl Session {
         self.handle.is_closed() || self.bastion.as_ref().is_some_and(|bastion| bastion.is_closed())
     }
 
+    /// Whether the login is the superuser's.
+    pub(super) fn is_root(&self) -> bool {
+        self.is_root
+    }
+
     /// The error of a link that broke, with the reason where it is known.
     pub(super) fn lost(&self) -> RemoteError {
         let of_bastion = || self.bastion.as_ref().and_then(|bastion| bastion.learnt.ended());
@@ -48,8 +56,21 @@ impl Session {
         RemoteError::LinkLost(why.unwrap_or_else(|| "the connection broke".to_owned()))
     }
 
-    /// Opens a channel for a command or a subsystem.
+    /// Opens a channel for a command or a subsystem. Those that were closed a moment ago still count at the machine until
+    /// what ran in them has ended, so that a refusal is not taken for an answer at once.
     pub(super) async fn channel(&self) -> Result<Channel<Msg>, RemoteError> {
+        let deadline = tokio::time::Instant::now() + REFUSAL_LIMIT;
+        loop {
+            match self.ask_for_channel().await {
+                Err(RemoteError::Refused(_)) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn ask_for_channel(&self) -> Result<Channel<Msg>, RemoteError> {
         let channel = match tokio::time::timeout(OPEN_LIMIT, self.handle.channel_open_session()).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {
@@ -216,7 +237,7 @@ async fn greet(
             why: "the machine does not listen on it (in use, or forbidden by its sshd)".to_owned(),
         })?;
     }
-    Ok(Session { handle, learnt, bastion, forwards_agent })
+    Ok(Session { handle, learnt, bastion, forwards_agent, is_root: options.user == "root" })
 }
 
 fn handshake_in_words(error: &russh::Error) -> String {

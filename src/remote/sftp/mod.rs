@@ -13,6 +13,7 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf};
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::communicator::RemoteError;
 use super::session::{Outbound, Session};
@@ -80,6 +81,8 @@ pub(super) struct Sftp {
     waiting: Waiting,
     next: AtomicU32,
     reader: JoinHandle<()>,
+    /// Cancelled when the channel has ended: who waits for room to send would wait forever.
+    ended: CancellationToken,
     /// The largest piece to write or read with one request, in bytes.
     pub piece: u32,
 }
@@ -190,9 +193,15 @@ impl Sftp {
             }
         };
         let waiting: Waiting = Arc::new(Lock::new(Some(HashMap::new())));
-        let reader = tokio::spawn(read(from, buffer, Arc::clone(&waiting), to.closed()));
+        let ended = CancellationToken::new();
+        let reading = read(from, buffer, Arc::clone(&waiting), to.closed());
+        let at_end = ended.clone().drop_guard();
+        let reader = tokio::spawn(async move {
+            reading.await;
+            drop(at_end);
+        });
         let mut sftp =
-            Self { session, to: Mutex::new(to), waiting, next: AtomicU32::new(1), reader, piece: SAFE_PIECE };
+            Self { session, to: Mutex::new(to), waiting, next: AtomicU32::new(1), reader, ended, piece: SAFE_PIECE };
         if wire::has_extension(version, "limits@openssh.com") {
             sftp.piece = sftp.limits().await?;
         }
@@ -224,13 +233,19 @@ impl Sftp {
             Some(waiting) => waiting.insert(id, sender),
             None => return Err(SftpError::Lost(self.session.lost())),
         };
-        let to = self.to.lock().await;
-        let lost = |_| SftpError::Lost(self.session.lost());
-        to.data_bytes(packet.freeze()).await.map_err(lost)?;
-        if !data.is_empty() {
-            to.data_bytes(data).await.map_err(lost)?;
+        let sending = async {
+            let to = self.to.lock().await;
+            to.data_bytes(packet.freeze()).await?;
+            if data.is_empty() { Ok(()) } else { to.data_bytes(data).await }
+        };
+        tokio::select! {
+            biased;
+            () = self.ended.cancelled() => Err(SftpError::Lost(self.session.lost())),
+            sent = sending => match sent {
+                Ok(()) => Ok(Pending { answer, session: Arc::clone(&self.session) }),
+                Err(_) => Err(SftpError::Lost(self.session.lost())),
+            },
         }
-        Ok(Pending { answer, session: Arc::clone(&self.session) })
     }
 
     async fn open(&self, path: &[u8], flags: u32, attrs: Attrs) -> Result<Open, SftpError> {

@@ -23,6 +23,23 @@ const FOLLOWED: u64 = 16 << 20;
 const STRIDE: u64 = 8 << 20;
 const MIB: u64 = 1 << 20;
 
+/// Sums file 3, as far as the lines of the input say, and in the end to its end.
+const SUM_OF_GROWING: &str = "\
+import sys, hashlib
+file, total, buffer = open(3, 'rb', buffering=0), hashlib.sha256(), memoryview(bytearray(1 << 20))
+def sum(left):
+    while left:
+        read = file.readinto(buffer[:min(left, len(buffer))])
+        if not read:
+            break
+        total.update(buffer[:read])
+        left -= read
+for line in sys.stdin:
+    sum(int(line) << 20)
+sum(1 << 62)
+print(total.hexdigest())
+";
+
 /// Sends a file, and proves that it arrived.
 pub(super) async fn send_verified(
     link: &Link,
@@ -35,9 +52,7 @@ pub(super) async fn send_verified(
 ) -> Result<(), RemoteError> {
     if file.size < FOLLOWED {
         let sum = send(link, sftp, file, remote, mode, meter, None, cancel).await?;
-        let path = quote::for_sftp(remote);
-        let sent = Sent { name: quote::base_name(path).as_bytes().to_vec(), size: file.size, sum };
-        return verify::check(link, quote::parent(path), &[sent], true, cancel).await;
+        return check_one(link, file, remote, sum, cancel).await;
     }
     let (arrived, lines) = mpsc::channel::<Bytes>(64);
     let (opened, is_open) = tokio::sync::oneshot::channel();
@@ -53,8 +68,21 @@ pub(super) async fn send_verified(
     let sum = sent?;
     match found? {
         Some(found) if !found.eq_ignore_ascii_case(&verify::hex(&sum)) => Err(verify::differs(remote)),
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => check_one(link, file, remote, sum, cancel).await,
     }
+}
+
+async fn check_one(
+    link: &Link,
+    file: &Found,
+    remote: &str,
+    sum: Sha256Sum,
+    cancel: &CancellationToken,
+) -> Result<(), RemoteError> {
+    let path = quote::for_sftp(remote);
+    let sent = Sent { name: quote::base_name(path).as_bytes().to_vec(), size: file.size, sum };
+    verify::check(link, quote::parent(path), &[sent], true, cancel).await
 }
 
 /// The sum of a file that is being written: `lines` say how many more MiB are there; their end, that all is.
@@ -64,9 +92,12 @@ async fn sum_of_growing(
     lines: mpsc::Receiver<Bytes>,
     cancel: &CancellationToken,
 ) -> Result<Option<String>, RemoteError> {
+    // Python reads the file itself; through a pipe every byte would be copied twice more.
     let script = format!(
-        "{SUM}; exec 3< {} || exit 98; {{ while read -r n; do dd bs={MIB} count=\"$n\" <&3 2>/dev/null; done; cat <&3; }} | sum",
-        quote::path(remote)
+        "{SUM}; exec 3< {} || exit 98; if command -v python3 >/dev/null 2>&1; then exec python3 -c {}; fi\n\
+         {{ while read -r n; do dd bs={MIB} count=\"$n\" <&3 2>/dev/null; done; cat <&3; }} | sum",
+        quote::path(remote),
+        quote::word(SUM_OF_GROWING)
     );
     match link.capture(&script, Input::Pieces(lines), cancel).await {
         Ok((Exit::Status(0), captured)) => {

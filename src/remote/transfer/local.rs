@@ -1,10 +1,11 @@
 //! Local files: found, read and hashed on threads of their own, so that the network never waits for them.
 
+use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -104,28 +105,49 @@ fn enter(folder: &Path, name: &[u8], listing: &mut Listing, above: &mut Vec<Path
     Ok(())
 }
 
+/// Pieces that wait to be filled again; about as many as are under way.
+const KEPT: usize = 96;
+
 /// Reads a file in pieces of `piece` bytes. The handle gives the sum of what was read, in the end.
 pub(super) fn read(file: &Found, piece: usize) -> (mpsc::Receiver<Bytes>, JoinHandle<Result<Sha256Sum, RemoteError>>) {
     let (sender, receiver) = mpsc::channel(16);
     let file = file.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let failed = |error: &io::Error| failed(&file.path, error);
-        let mut from = File::open(&file.path).map_err(|error| failed(&error))?.take(file.size);
+        let mut from = File::open(&file.path).map_err(|error| failed(&error))?;
         let mut sum = Sha256::new();
         let mut left = file.size;
+        // Fresh memory costs the kernel more than reading the file: pieces that have gone out are filled again.
+        let mut gone: VecDeque<Bytes> = VecDeque::new();
         while left > 0 {
-            let mut bytes = Vec::with_capacity(piece);
-            from.by_ref().take(piece as u64).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-            if bytes.is_empty() {
-                return Err(failed(&io::Error::other("became shorter while it was sent")));
+            let mut bytes = match gone.pop_front().map(Bytes::try_into_mut) {
+                Some(Ok(bytes)) => bytes,
+                Some(Err(bytes)) => {
+                    gone.push_front(bytes);
+                    BytesMut::zeroed(piece)
+                }
+                None => BytesMut::zeroed(piece),
+            };
+            bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            let mut filled = 0;
+            while filled < bytes.len() {
+                match from.read(&mut bytes[filled..]) {
+                    Ok(0) => return Err(failed(&io::Error::other("became shorter while it was sent"))),
+                    Ok(read) => filled += read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(failed(&error)),
+                }
             }
-            left -= bytes.len() as u64;
-            let bytes = Bytes::from(bytes);
+            left -= filled as u64;
+            let bytes = bytes.freeze();
             // Nobody listens any more: the transfer has ended, and knows why.
             if sender.blocking_send(bytes.clone()).is_err() {
                 break;
             }
             sum.update(&bytes);
+            if gone.len() < KEPT {
+                gone.push_back(bytes);
+            }
         }
         Ok(sum.finalize().into())
     });

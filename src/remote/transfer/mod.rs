@@ -10,6 +10,7 @@ mod folder;
 mod local;
 mod meter;
 mod scp;
+mod scp_lines;
 mod small;
 mod verify;
 

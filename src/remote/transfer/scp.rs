@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, Bytes, BytesMut};
 use russh::{ChannelMsg, ChannelReadHalf};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::local::{self, Found, Listing, Sha256Sum};
 use super::meter::Meter;
+use super::scp_lines::{fields, header, split};
 use super::until;
 use super::verify::{self, Sent};
 use crate::remote::communicator::{RemoteError, TransferProgress};
@@ -29,30 +30,22 @@ const LONGEST_LINE: usize = 16 << 10;
 struct Scp {
     session: Arc<Session>,
     to: Outbound,
-    from: ChannelReadHalf,
-    buffer: BytesMut,
-    stderr: Vec<u8>,
-    status: Option<u32>,
+    heard: Heard,
     path: String,
 }
 
-impl Scp {
-    async fn start(link: &Link, options: &str, path: &str, cancel: &CancellationToken) -> Result<Self, RemoteError> {
-        let (session, channel) = link.channel(cancel).await?;
-        let (from, to) = channel.split();
-        let to = Outbound::new(to);
-        let word = if options.ends_with('f') { quote::pattern(path) } else { quote::path(path) };
-        to.exec(true, format!("scp -{options} {word}")).await.map_err(|_| session.lost())?;
-        let (buffer, stderr) = (BytesMut::new(), Vec::new());
-        Ok(Self { session, to, from, buffer, stderr, status: None, path: path.to_owned() })
-    }
+/// What the machine says.
+struct Heard {
+    from: ChannelReadHalf,
+    is_closed: Arc<AtomicBool>,
+    buffer: BytesMut,
+    stderr: Vec<u8>,
+    status: Option<u32>,
+}
 
-    fn says(&self, why: impl Into<String>) -> RemoteError {
-        RemoteError::Remote { path: self.path.clone(), why: why.into() }
-    }
-
+impl Heard {
     /// Waits for more bytes; `false`: there are no more.
-    async fn more(&mut self) -> Result<bool, RemoteError> {
+    async fn more(&mut self, session: &Session) -> Result<bool, RemoteError> {
         loop {
             match self.from.wait().await {
                 Some(ChannelMsg::Data { data }) => {
@@ -67,18 +60,35 @@ impl Scp {
                     return Err(RemoteError::Refused("the machine refused to run scp".to_owned()));
                 }
                 Some(ChannelMsg::Close) | None => {
-                    self.to.closed().store(true, Ordering::Release);
-                    return if self.status.is_some() { Ok(false) } else { Err(self.session.lost()) };
+                    self.is_closed.store(true, Ordering::Release);
+                    return if self.status.is_some() { Ok(false) } else { Err(session.lost()) };
                 }
                 Some(_) => {}
             }
         }
     }
+}
+
+impl Scp {
+    async fn start(link: &Link, options: &str, path: &str, cancel: &CancellationToken) -> Result<Self, RemoteError> {
+        let (session, channel) = link.channel(cancel).await?;
+        let (from, to) = channel.split();
+        let to = Outbound::new(to);
+        let word = if options.ends_with('f') { quote::pattern(path) } else { quote::path(path) };
+        to.exec(true, format!("scp -{options} {word}")).await.map_err(|_| session.lost())?;
+        let is_closed = to.closed();
+        let heard = Heard { from, is_closed, buffer: BytesMut::new(), stderr: Vec::new(), status: None };
+        Ok(Self { session, to, heard, path: path.to_owned() })
+    }
+
+    fn says(&self, why: impl Into<String>) -> RemoteError {
+        RemoteError::Remote { path: self.path.clone(), why: why.into() }
+    }
 
     /// The error of an end that came too early.
     fn ended(&self) -> RemoteError {
-        let words = String::from_utf8_lossy(&self.stderr);
-        match self.status {
+        let words = String::from_utf8_lossy(&self.heard.stderr);
+        match self.heard.status {
             Some(127) => RemoteError::Refused("the machine has no scp".to_owned()),
             _ if !words.trim().is_empty() => self.says(super::small::shell_words(words.trim())),
             status => self.says(format!("scp on the machine ended early (status {})", status.unwrap_or_default())),
@@ -86,12 +96,12 @@ impl Scp {
     }
 
     async fn byte(&mut self) -> Result<u8, RemoteError> {
-        while self.buffer.is_empty() {
-            if !self.more().await? {
+        while self.heard.buffer.is_empty() {
+            if !self.heard.more(&self.session).await? {
                 return Err(self.ended());
             }
         }
-        Ok(self.buffer.get_u8())
+        Ok(self.heard.buffer.get_u8())
     }
 
     async fn line(&mut self) -> Result<Vec<u8>, RemoteError> {
@@ -121,8 +131,19 @@ impl Scp {
         self.says(super::small::shell_words(text.trim_start_matches("scp: ").trim()))
     }
 
-    async fn send(&self, bytes: impl Into<Bytes>) -> Result<(), RemoteError> {
-        self.to.data_bytes(bytes).await.map_err(|_| self.session.lost())
+    /// Listens meanwhile: who has ended makes no room for more bytes.
+    async fn send(&mut self, bytes: impl Into<Bytes>) -> Result<(), RemoteError> {
+        let sending = self.to.data_bytes(bytes);
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                biased;
+                sent = &mut sending => return sent.map_err(|_| self.session.lost()),
+                more = self.heard.more(&self.session) => if !more? {
+                    return Err(self.ended());
+                },
+            }
+        }
     }
 
     /// Sends one file below where we are.
@@ -150,20 +171,9 @@ impl Scp {
     /// Says that all is sent, and demands that the other side is content.
     async fn finish(mut self) -> Result<(), RemoteError> {
         self.to.eof().await.map_err(|_| self.session.lost())?;
-        while self.more().await? {}
-        if self.status == Some(0) { Ok(()) } else { Err(self.ended()) }
+        while self.heard.more(&self.session).await? {}
+        if self.heard.status == Some(0) { Ok(()) } else { Err(self.ended()) }
     }
-}
-
-fn header(kind: char, mode: u32, size: u64, name: &[u8]) -> Result<Vec<u8>, RemoteError> {
-    if name.contains(&b'\n') {
-        let path = String::from_utf8_lossy(name).into_owned();
-        return Err(RemoteError::Local { path, why: "SCP cannot send a name with a line break".to_owned() });
-    }
-    let mut line = format!("{kind}{:04o} {size} ", mode & 0o7777).into_bytes();
-    line.extend_from_slice(name);
-    line.push(b'\n');
-    Ok(line)
 }
 
 /// The path of a name below a folder, as text.
@@ -268,14 +278,6 @@ async fn tree(scp: &mut Scp, listing: &Listing, meter: &Meter<'_>) -> Result<Vec
     Ok(sent)
 }
 
-/// The folder of a name, and its last part.
-fn split(name: &[u8]) -> (&[u8], &[u8]) {
-    match name.iter().rposition(|byte| *byte == b'/') {
-        Some(at) => (&name[..at], &name[at + 1..]),
-        None => (&[], name),
-    }
-}
-
 /// Fetches a file to `local`, or with `whole` folders and all that a pattern names into `local`.
 pub(super) async fn download(
     link: &Link,
@@ -292,7 +294,7 @@ pub(super) async fn download(
         let mut sent = Vec::new();
         scp.send(Bytes::from_static(&[0])).await?;
         // The end of what comes is the end of the channel.
-        while !scp.buffer.is_empty() || scp.more().await? {
+        while !scp.heard.buffer.is_empty() || scp.heard.more(&scp.session).await? {
             let line = scp.line().await?;
             match line.first() {
                 Some(1 | 2) => {
@@ -329,7 +331,7 @@ pub(super) async fn download(
             }
             scp.send(Bytes::from_static(&[0])).await?;
         }
-        if scp.status != Some(0) || sent.is_empty() && !whole {
+        if scp.heard.status != Some(0) || sent.is_empty() && !whole {
             return Err(scp.ended());
         }
         Ok(sent)
@@ -340,25 +342,17 @@ pub(super) async fn download(
     if !whole { verify::check(link, quote::parent(remote), &sent, true, cancel).await } else { Ok(()) }
 }
 
-/// The size and name of a `C` or `D` line. A name must not lead out of its folder.
-fn fields(line: &[u8]) -> Option<(u64, &[u8])> {
-    let mut parts = line.splitn(3, |byte| *byte == b' ');
-    let (_, size, name) = (parts.next()?, parts.next()?, parts.next()?);
-    let size = std::str::from_utf8(size).ok()?.parse().ok()?;
-    (!name.is_empty() && name != b"." && name != b".." && !name.contains(&b'/')).then_some((size, name))
-}
-
 /// Takes one file's bytes.
 async fn take(scp: &mut Scp, path: &Path, size: u64, meter: &Meter<'_>) -> Result<(Sha256Sum, u64), RemoteError> {
     scp.send(Bytes::from_static(&[0])).await?;
     let (to, writing) = local::write(path);
     let mut left = size;
     while left > 0 {
-        if scp.buffer.is_empty() && !scp.more().await? {
+        if scp.heard.buffer.is_empty() && !scp.heard.more(&scp.session).await? {
             return Err(scp.ended());
         }
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(scp.buffer.len());
-        let piece = scp.buffer.split_to(length).freeze();
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(scp.heard.buffer.len());
+        let piece = scp.heard.buffer.split_to(length).freeze();
         left -= length as u64;
         meter.add(length as u64);
         if to.send(piece).await.is_err() {
@@ -369,23 +363,4 @@ async fn take(scp: &mut Scp, path: &Path, size: u64, meter: &Meter<'_>) -> Resul
     let written = local::joined(writing).await?;
     scp.yes().await?;
     Ok(written)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_leads_out_of_its_folder_is_refused() {
-        assert_eq!(fields(b"C0644 12 a b"), Some((12, b"a b".as_slice())));
-        for bad in ["C0644 12 ..", "C0644 12 ../x", "C0644 12 /etc/passwd", "C0644 x a", "C0644 12", "C0644 12 "] {
-            assert_eq!(fields(bad.as_bytes()), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_header_has_four_digits_of_mode() {
-        assert_eq!(header('C', 0o100_644, 3, b"x y").unwrap(), b"C0644 3 x y\n");
-        assert!(header('C', 0o644, 3, b"x\ny").is_err());
-    }
 }
