@@ -62,11 +62,13 @@ pub(super) fn client(trust: Trust) -> SharedHttpClient {
 #[derive(Debug, Clone)]
 struct Lazy(Arc<Shared>);
 
+/// Connect time-out, read time-out, and whether it is for `https`.
+type Timeouts = (Option<Duration>, Option<Duration>, bool);
+
 #[derive(Debug)]
 struct Shared {
     trust: Trust,
-    /// By connect time-out, read time-out, and whether it is for `https`.
-    made: Mutex<HashMap<(Option<Duration>, Option<Duration>, bool), SharedHttpConnector>>,
+    made: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
 }
 
 impl HttpClient for Lazy {
@@ -171,11 +173,11 @@ impl HttpConnector for Unverified {
                 call = call.header(name, value);
             }
             let body = collect(request.into_body()).await?;
-            let answer = call.body(body).send().await.map_err(|e| from_reqwest(e))?;
+            let answer = call.body(body).send().await.map_err(from_reqwest)?;
             let status =
                 StatusCode::try_from(answer.status().as_u16()).map_err(|e| ConnectorError::other(e.into(), None))?;
             let headers = answer.headers().clone();
-            let body = answer.bytes().await.map_err(|e| from_reqwest(e))?;
+            let body = answer.bytes().await.map_err(from_reqwest)?;
             let mut response = HttpResponse::new(status, SdkBody::from(body.to_vec()));
             for (name, value) in &headers {
                 if let Ok(value) = value.to_str() {

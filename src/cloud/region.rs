@@ -181,7 +181,7 @@ fn stops(ec2: &aws_sdk_ec2::Client) -> Gather<()> {
     Gather::new(move |ids| {
         let what = format!("Error stopping instance {}", ids.join(", "));
         let call = ec2.stop_instances().set_instance_ids(Some(ids));
-        async move { call.send().await.map(|_| HashMap::new()).map_err(|e| failure(&e, &what)) }.boxed()
+        async move { call.send().await.map(|_| HashMap::default()).map_err(|e| failure(&e, &what)) }.boxed()
     })
 }
 
@@ -190,7 +190,7 @@ fn ends(ec2: &aws_sdk_ec2::Client) -> Gather<()> {
     Gather::new(move |ids| {
         let what = format!("Error terminating instance {}", ids.join(", "));
         let call = ec2.terminate_instances().set_instance_ids(Some(ids));
-        async move { call.send().await.map(|_| HashMap::new()).map_err(|e| failure(&e, &what)) }.boxed()
+        async move { call.send().await.map(|_| HashMap::default()).map_err(|e| failure(&e, &what)) }.boxed()
     })
 }
 

@@ -238,8 +238,8 @@ fn read_key(path: &Path) -> Result<PrivateKey, ConnectError> {
 }
 
 fn parse_key(name: &str, text: &str) -> Result<PrivateKey, ConnectError> {
-    let bad = |why: &str| ConnectError::BadKey { path: name.to_owned(), why: why.to_owned() };
     const ENCRYPTED: &str = "it is encrypted with a passphrase";
+    let bad = |why: &str| ConnectError::BadKey { path: name.to_owned(), why: why.to_owned() };
     if text.contains("ENCRYPTED") {
         return Err(bad(ENCRYPTED));
     }
@@ -249,8 +249,9 @@ fn parse_key(name: &str, text: &str) -> Result<PrivateKey, ConnectError> {
     match russh::keys::decode_secret_key(text, None) {
         Ok(key) if key.is_encrypted() => Err(bad(ENCRYPTED)),
         Ok(key) => Ok(key),
-        Err(russh::keys::Error::KeyIsEncrypted) => Err(bad(ENCRYPTED)),
-        Err(russh::keys::Error::SshKey(russh::keys::ssh_key::Error::Encrypted)) => Err(bad(ENCRYPTED)),
+        Err(
+            russh::keys::Error::KeyIsEncrypted | russh::keys::Error::SshKey(russh::keys::ssh_key::Error::Encrypted),
+        ) => Err(bad(ENCRYPTED)),
         Err(russh::keys::Error::CouldNotReadKey) => Err(bad("it is not a private key in a form that kiln knows")),
         Err(error) => Err(bad(&error.to_string())),
     }

@@ -81,9 +81,12 @@ pub(super) async fn run(
             }
             Some(ChannelMsg::Close) | None => {
                 to.closed().store(true, Ordering::Release);
-                return exit.ok_or_else(|| match session.is_closed() {
-                    true => session.lost(),
-                    false => RemoteError::LinkLost("the command's channel closed without an exit status".to_owned()),
+                return exit.ok_or_else(|| {
+                    if session.is_closed() {
+                        session.lost()
+                    } else {
+                        RemoteError::LinkLost("the command's channel closed without an exit status".to_owned())
+                    }
                 });
             }
             Some(_) => {}

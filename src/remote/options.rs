@@ -31,7 +31,7 @@ impl fmt::Debug for Hidden {
 /// One way to prove who we are. A list of them is tried in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// A private key file without a passphrase (OpenSSH, PKCS#1, PKCS#8, SEC1 or PuTTY form); a leading `~` is expanded.
+    /// A private key file without a passphrase (OpenSSH, PKCS#1, PKCS#8, SEC1 or `PuTTY` form); a leading `~` is expanded.
     Key { path: PathBuf },
     /// A private key's text, such as that of a temporary key.
     KeyText(Hidden),

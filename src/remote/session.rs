@@ -314,7 +314,7 @@ const WITHOUT_AES: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// AES-GCM is the fastest where the processor has instructions for it, ChaCha20 elsewhere.
+/// AES-GCM is the fastest where the processor has instructions for it, `ChaCha20` elsewhere.
 fn ciphers() -> &'static [cipher::Name] {
     #[cfg(target_arch = "x86_64")]
     let aes = std::arch::is_x86_feature_detected!("aes");

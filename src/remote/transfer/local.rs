@@ -77,7 +77,7 @@ pub(super) fn walk(root: &Path) -> Result<Listing, RemoteError> {
 }
 
 fn enter(folder: &Path, name: &[u8], listing: &mut Listing, above: &mut Vec<PathBuf>) -> Result<(), RemoteError> {
-    let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let mut entries = entries.map_err(|error| failed(folder, &error))?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
@@ -154,8 +154,11 @@ pub(super) fn read(file: &Found, piece: usize) -> (mpsc::Receiver<Bytes>, JoinHa
     (receiver, reading)
 }
 
+/// The sum of what was written, and its size in bytes.
+pub(super) type Summed = (Sha256Sum, u64);
+
 /// Writes what it is given to a file. The handle gives the sum of it all, and its size.
-pub(super) fn write(path: &Path) -> (mpsc::Sender<Bytes>, JoinHandle<Result<(Sha256Sum, u64), RemoteError>>) {
+pub(super) fn write(path: &Path) -> (mpsc::Sender<Bytes>, JoinHandle<Result<Summed, RemoteError>>) {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(16);
     let path = path.to_path_buf();
     let writing = tokio::task::spawn_blocking(move || {

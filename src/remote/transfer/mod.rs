@@ -101,7 +101,7 @@ pub(super) async fn upload_dir(
     } else if !folder::send_as_tar(link, &listing, whole, remote, &meter, cancel).await? {
         match open_sftp(link, cancel).await? {
             Some(sftp) => {
-                until(cancel, folder::send_by_sftp(link, &sftp, &listing, whole, remote, &meter, cancel)).await?
+                until(cancel, folder::send_by_sftp(link, &sftp, &listing, whole, remote, &meter, cancel)).await?;
             }
             None => scp::upload_folder(link, &listing, whole, remote, &meter, cancel).await?,
         }

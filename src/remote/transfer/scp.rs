@@ -339,7 +339,7 @@ pub(super) async fn download(
     .await?;
     meter.end();
     // With a pattern the files may come from several folders, and their sizes are proof enough.
-    if !whole { verify::check(link, quote::parent(remote), &sent, true, cancel).await } else { Ok(()) }
+    if whole { Ok(()) } else { verify::check(link, quote::parent(remote), &sent, true, cancel).await }
 }
 
 /// Takes one file's bytes.

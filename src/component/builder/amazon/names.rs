@@ -38,7 +38,7 @@ fn new_uuid() -> String {
 
 /// Packer's UUID: the seconds since 1970, then random bytes.
 fn time_ordered_uuid(seconds: u64, random: [u8; 12]) -> String {
-    let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    let hex = random.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     format!("{:08x}-{}-{}-{}-{}", seconds & 0xffff_ffff, &hex[..4], &hex[4..8], &hex[8..12], &hex[12..])
 }
 

@@ -87,8 +87,8 @@ impl Work<'_> {
     }
 
     /// Packer's default is to use no reservation that is open to everybody.
-    pub fn capacity_reservation(&self) -> Option<ec2::CapacityReservationSpecification> {
-        Some(capacity_reservation(&self.config.run))
+    pub fn capacity_reservation(&self) -> ec2::CapacityReservationSpecification {
+        capacity_reservation(&self.config.run)
     }
 }
 

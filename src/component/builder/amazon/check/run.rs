@@ -50,16 +50,14 @@ fn source(run: &RunConfig, rules: &mut Rules<'_, '_>) {
         return;
     }
     match &run.source_ami_filter {
-        Some(filter) if !filter.filters.is_empty() || !filter.owners.is_empty() => {
-            if filter.owners.is_empty() && rules.known(&["source_ami_filter.owners"]) {
-                rules.error(
-                    code::NO_OWNER,
-                    "source_ami_filter",
-                    "`source_ami_filter` needs `owners`",
-                    "anybody can publish an AMI of any name: write whose it must be, an account id, `amazon` or `self`",
-                );
-            }
-        }
+        Some(filter) if !filter.owners.is_empty() => {}
+        Some(filter) if !filter.filters.is_empty() && !rules.known(&["source_ami_filter.owners"]) => {}
+        Some(filter) if !filter.filters.is_empty() => rules.error(
+            code::NO_OWNER,
+            "source_ami_filter",
+            "`source_ami_filter` needs `owners`",
+            "anybody can publish an AMI of any name: write whose it must be, an account id, `amazon` or `self`",
+        ),
         _ if rules.known(&["source_ami_filter.filters", "source_ami_filter.owners"]) => {
             let at = if rules.cx.places.written("source_ami") { "source_ami" } else { "source_ami_filter" };
             rules.error(
@@ -86,7 +84,7 @@ fn instance_type(config: &AmazonEbs, rules: &mut Rules<'_, '_>) {
             "set `instance_type`, such as `t3.micro`; or `spot_instance_types` for a spot instance",
         ),
         (false, false) => {
-            rules.exclusive(code::INSTANCE_TYPE, "instance_type", "spot_instance_types", "keep one of them")
+            rules.exclusive(code::INSTANCE_TYPE, "instance_type", "spot_instance_types", "keep one of them");
         }
         _ => {}
     }

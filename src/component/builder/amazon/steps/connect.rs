@@ -100,8 +100,8 @@ pub fn address(instance: &Described, interface: &str) -> Option<String> {
         "public_dns" => some(instance.public_dns_name()),
         "private_dns" => some(instance.private_dns_name()),
         "ipv6" => some(instance.ipv6_address()).or_else(|| {
-            let addresses = instance.network_interfaces().iter().flat_map(|i| i.ipv6_addresses());
-            addresses.filter_map(|a| some(a.ipv6_address())).next()
+            let mut addresses = instance.network_interfaces().iter().flat_map(|i| i.ipv6_addresses());
+            addresses.find_map(|a| some(a.ipv6_address()))
         }),
         _ if some(instance.vpc_id()).is_some() => {
             some(instance.public_ip_address()).or_else(|| some(instance.private_ip_address()))

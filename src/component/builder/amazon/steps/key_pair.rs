@@ -121,7 +121,7 @@ fn file_name(name: &str) -> String {
     if file != name {
         // Two names that differ only in what was replaced must not share a file.
         file.push('-');
-        file.extend(name.bytes().fold(0u32, |hash, b| hash.rotate_left(5) ^ u32::from(b)).to_string().chars());
+        file.push_str(&name.bytes().fold(0u32, |hash, b| hash.rotate_left(5) ^ u32::from(b)).to_string());
     }
     file
 }

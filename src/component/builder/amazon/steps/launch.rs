@@ -197,7 +197,7 @@ fn shutdown_behavior(written: &str) -> ec2::ShutdownBehavior {
 async fn on_demand(work: &Work<'_>, request: &Request) -> Result<Started, Failure> {
     let call = run_instances(work, request)
         .instance_initiated_shutdown_behavior(shutdown_behavior(&work.config.run.shutdown_behavior))
-        .set_capacity_reservation_specification(work.capacity_reservation());
+        .capacity_reservation_specification(work.capacity_reservation());
     send(work, call).await
 }
 

@@ -62,12 +62,11 @@ const OPEN_LATER: &str = "open_later";
 /// Opens the group to this host, where that had to wait for the machine's private address.
 pub async fn open_to_route(work: &Work<'_>, machine: Option<&str>) -> Result<(), Failure> {
     let Some(group) = work.cx.learnt::<Option<String>>(OPEN_LATER).flatten() else { return Ok(()) };
-    let networks = match machine.and_then(|m| m.parse().ok()).and_then(local_address_towards) {
-        Some(address) => vec![single(address)],
-        None => {
-            warn_open(work, "the route to the machine's private address cannot be told");
-            vec!["0.0.0.0/0".to_owned()]
-        }
+    let networks = if let Some(address) = machine.and_then(|m| m.parse().ok()).and_then(local_address_towards) {
+        vec![single(address)]
+    } else {
+        warn_open(work, "the route to the machine's private address cannot be told");
+        vec!["0.0.0.0/0".to_owned()]
     };
     authorize(work, &group, &networks).await?;
     work.cx.learn(OPEN_LATER, &None::<String>).await
