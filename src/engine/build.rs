@@ -51,7 +51,6 @@ impl BuildActor {
                 self.attempt = self.attempt.max(1);
                 (BuildEnd::Cancelled, false)
             };
-            self.slot = None;
             if !start_over {
                 // What was meant for a hold that is over must not begin a new attempt.
                 while self.orders.try_recv().is_ok() {
@@ -62,6 +61,8 @@ impl BuildActor {
             }
             let fact = Fact::AttemptEnded { ended: end };
             let _ = self.shared.journal.record(Some(&self.id), Some(self.attempt), fact).await;
+            // Only now: the next build must not be seen to begin before this one is seen to end.
+            self.slot = None;
             if !start_over && !self.told_to_start_over().await {
                 return;
             }
