@@ -3,7 +3,7 @@
 mod mask;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -25,6 +25,8 @@ pub struct RunInputs {
 
 /// Files up to this many bytes are copied.
 const COPIED_UP_TO: u64 = 1 << 20;
+/// Larger files than copied ones are summed up to this many bytes in all; the launch waits for it.
+const SUMMED_UP_TO: u64 = 64 << 20;
 /// So many files of one folder are looked at.
 const FILES_OF_A_FOLDER: usize = 10_000;
 
@@ -34,9 +36,14 @@ struct Sent {
     path: String,
     /// Bytes.
     size: u64,
-    /// SHA-256 in hex; of the file as it was, also where the copy is masked.
-    digest: String,
-    /// Name of the copy in `inputs/files/`; none for larger files.
+    /// When it was last changed, in nanoseconds since 1970.
+    modified: u64,
+    /// SHA-256 in hex; of the file as it was, also where the copy is masked. None for the largest files, whose sum the
+    /// transfer makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    /// The copy, below `inputs/`: `files/NAME`, or NAME in `folders.tar` for what is in a folder that is sent whole. None
+    /// for larger files.
     #[serde(skip_serializing_if = "Option::is_none")]
     copy: Option<String>,
 }
@@ -65,50 +72,95 @@ pub(super) fn write(
     }
     let steps = plan.builds.iter().flat_map(|b| b.steps.iter().chain(&b.error_cleanup));
     let named: BTreeSet<&String> = steps.flat_map(|s| &s.files).collect();
+    let named_alone: BTreeSet<PathBuf> = named.iter().map(PathBuf::from).collect();
     let mut paths = Vec::new();
     for path in named {
         walk(Path::new(path), &mut paths);
     }
+    let mut copies = Copies { dir: &dir, folders: None, to_sum: SUMMED_UP_TO };
     let mut sent = Vec::new();
     for path in paths {
-        if let Ok(file) = keep(&dir, sent.len() + 1, &path, redactor) {
+        let is_named = named_alone.contains(&path);
+        if let Ok(file) = copies.keep(sent.len() + 1, &path, is_named, redactor) {
             sent.push(file);
         }
     }
+    copies.finish()?;
     let list = serde_json::to_vec_pretty(&sent)?;
     private_file::write(&dir.join("files.json"), &list)
 }
 
-fn keep(dir: &Path, number: usize, path: &Path, redactor: &Redactor) -> io::Result<Sent> {
-    let mut file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut sent = Sent { path: path.to_string_lossy().into_owned(), size, digest: String::new(), copy: None };
-    let mut digest = Sha256::new();
-    if size <= COPIED_UP_TO {
-        let mut bytes = Vec::new();
-        file.take(COPIED_UP_TO + 1).read_to_end(&mut bytes)?;
-        digest.update(&bytes);
-        // What is no text and holds a secret all the same stays out.
-        let masked = match std::str::from_utf8(&bytes) {
-            Ok(text) => redactor.text(text).map(String::into_bytes),
-            Err(_) => redactor.text(&String::from_utf8_lossy(&bytes)).map(|_| Vec::new()),
-        };
-        let name = format!("{number}-{}", base(&sent.path, "file"));
-        private_file::create_new(&dir.join("files").join(&name))
-            .and_then(|mut copy| io::Write::write_all(&mut copy, masked.as_deref().unwrap_or(&bytes)))?;
-        sent.copy = Some(name);
-    } else {
-        let mut block = vec![0; 1 << 16];
-        loop {
-            let read = file.read(&mut block)?;
-            if read == 0 {
-                break;
+/// Where the copies go.
+struct Copies<'a> {
+    dir: &'a Path,
+    /// Made for the first file of a folder: making a thousand files would hold up the launch.
+    folders: Option<tar::Builder<std::fs::File>>,
+    /// How many bytes of larger files may still be read.
+    to_sum: u64,
+}
+
+impl Copies<'_> {
+    /// Looks at a file, and copies it where it is small.
+    fn keep(&mut self, number: usize, path: &Path, is_named: bool, redactor: &Redactor) -> io::Result<Sent> {
+        let mut file = std::fs::File::open(path)?;
+        let about = file.metadata()?;
+        let size = about.len();
+        let modified = about.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let modified = u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX);
+        let mut sent = Sent { path: path.to_string_lossy().into_owned(), size, modified, digest: None, copy: None };
+        let mut digest = Sha256::new();
+        if size <= COPIED_UP_TO {
+            let mut bytes = Vec::new();
+            file.take(COPIED_UP_TO + 1).read_to_end(&mut bytes)?;
+            digest.update(&bytes);
+            let masked = match std::str::from_utf8(&bytes) {
+                Ok(text) => redactor.text(text).map(String::into_bytes),
+                // What is no text and holds a secret all the same stays out.
+                Err(_) => redactor.finds(&bytes).then(Vec::new),
+            };
+            let name = format!("{number}-{}", base(&sent.path, "file"));
+            sent.copy = Some(self.copy(&name, masked.as_deref().unwrap_or(&bytes), is_named)?);
+        } else if size <= self.to_sum {
+            self.to_sum -= size;
+            let mut block = vec![0; 1 << 16];
+            loop {
+                let read = file.read(&mut block)?;
+                if read == 0 {
+                    break;
+                }
+                digest.update(&block[..read]);
             }
-            digest.update(&block[..read]);
+        } else {
+            return Ok(sent);
         }
+        sent.digest = Some(hex(&digest.finalize()));
+        Ok(sent)
     }
-    sent.digest = hex(&digest.finalize());
-    Ok(sent)
+
+    /// Writes a copy; gives its place.
+    fn copy(&mut self, name: &str, bytes: &[u8], is_named: bool) -> io::Result<String> {
+        if is_named {
+            let place = format!("files/{name}");
+            private_file::create_new(&self.dir.join(&place)).and_then(|mut copy| copy.write_all(bytes))?;
+            return Ok(place);
+        }
+        let folders = match &mut self.folders {
+            Some(folders) => folders,
+            None => {
+                let file = private_file::create_new(&self.dir.join("folders.tar"))?;
+                self.folders.insert(tar::Builder::new(file))
+            }
+        };
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        folders.append_data(&mut header, name, bytes)?;
+        Ok(format!("folders.tar/{name}"))
+    }
+
+    fn finish(self) -> io::Result<()> {
+        self.folders.map_or(Ok(()), |folders| folders.into_inner().map(|_| ()))
+    }
 }
 
 fn walk(path: &Path, paths: &mut Vec<PathBuf>) {

@@ -113,6 +113,11 @@ impl Redactor {
         Some(clean)
     }
 
+    /// Whether a secret stands in it, in any of its encodings.
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.patterns.search.as_ref().is_some_and(|search| search.is_match(bytes))
+    }
+
     fn build(&mut self) {
         let needles: BTreeSet<Vec<u8>> = self.values.iter().flat_map(|v| encodings::of(v)).collect();
         let needles: Vec<Vec<u8>> = needles.into_iter().filter(|n| n.len() >= SHORTEST).collect();

@@ -7,6 +7,7 @@ pub mod private_file;
 pub mod process_group;
 pub mod settings;
 pub mod signal;
+pub mod socket;
 
 pub mod agent_socket;
 pub mod file_mode;

@@ -80,6 +80,11 @@ pub trait Communicator: Send + Sync {
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()>;
 
+    /// Removes a file, if it is there, without a command; `false`: that cannot be had, and a command must do it.
+    fn remove<'a>(&'a self, _remote: &'a str, _cancel: &'a CancellationToken) -> RemoteFuture<'a, bool> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
     /// Sends a folder by Packer's rules (packer.md §5.3): without a trailing slash on `local` the folder itself, else its
     /// contents, into `remote`.
     fn upload_dir<'a>(

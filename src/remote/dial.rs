@@ -18,8 +18,8 @@ pub(super) async fn dial(
     port: u16,
     proxy: Option<&Socks5>,
     limit: Duration,
-) -> Result<TcpStream, ConnectError> {
-    let Some(proxy) = proxy else { return tcp(host, port, limit).await };
+) -> Result<Prompt, ConnectError> {
+    let Some(proxy) = proxy else { return tcp(host, port, limit).await.map(Prompt::new) };
     let failed = |why: String| ConnectError::ProxyFailed {
         proxy: address(&proxy.host, proxy.port),
         address: address(host, port),
@@ -27,7 +27,7 @@ pub(super) async fn dial(
     };
     let mut stream = tcp(&proxy.host, proxy.port, limit).await.map_err(|error| failed(error.to_string()))?;
     match tokio::time::timeout(limit, socks5(&mut stream, host, port, proxy)).await {
-        Ok(Ok(())) => Ok(stream),
+        Ok(Ok(())) => Ok(Prompt::new(stream)),
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed(format!("it did not answer within {} s", limit.as_secs()))),
     }
@@ -121,6 +121,45 @@ async fn socks5(stream: &mut TcpStream, host: &str, port: u16, proxy: &Socks5) -
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Acknowledges what arrives at once while a session is made: sshd sends the answer to the first request only after the
+/// acknowledgement of what it told on its own, and systems hold that back for 40 ms.
+pub(super) struct Prompt {
+    inner: TcpStream,
+    /// Reads that are still acknowledged at once.
+    left: u8,
+}
+
+impl Prompt {
+    fn new(inner: TcpStream) -> Self {
+        Self { inner, left: 64 }
+    }
+}
+
+impl AsyncRead for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if self.left > 0 && poll.is_ready() {
+            self.left -= 1;
+            crate::os::socket::acknowledge_at_once(&self.inner);
+        }
+        poll
+    }
+}
+
+impl AsyncWrite for Prompt {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
 
 /// Breaks a stream whose read or write waits longer than allowed. The session loop of russh sends no keep-alive while it
 /// waits for the socket to take bytes, so a link that dies under an upload would otherwise only end with TCP's patience.

@@ -70,7 +70,8 @@ impl Session {
         }
     }
 
-    async fn ask_for_channel(&self) -> Result<Channel<Msg>, RemoteError> {
+    /// As [`Self::channel`], but a refusal is an answer.
+    pub(super) async fn ask_for_channel(&self) -> Result<Channel<Msg>, RemoteError> {
         let channel = match tokio::time::timeout(OPEN_LIMIT, self.handle.channel_open_session()).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(russh::Error::ChannelOpenFailure(reason))) => {

@@ -19,6 +19,7 @@ use super::exec::{Captured, Input, run};
 use super::failure::ConnectError;
 use super::options::{ConnectOptions, Tunnel};
 use super::session::Session;
+use super::sftp::{Sftp, SftpError};
 use super::{quote, transfer};
 
 /// How long an operation that finds the link down tries to make a new one.
@@ -38,7 +39,16 @@ pub(super) struct SshCommunicator {
 pub(super) struct Link {
     pub options: ConnectOptions,
     current: Mutex<Option<Arc<Session>>>,
-    boot: Mutex<Option<String>>,
+    /// When the machine was first seen in the boot that it is in.
+    seen: Mutex<Instant>,
+    sftp: Mutex<Kept>,
+}
+
+/// What is known of SFTP in a session: its server on the machine costs as much to start as a command.
+enum Kept {
+    Nothing,
+    Missing(Weak<Session>),
+    Open(Arc<Sftp>),
 }
 
 /// See [`super::connect`].
@@ -56,12 +66,16 @@ pub(super) async fn connect(
         listeners.push((listener, tunnel.clone()));
     }
     let session = Session::open(&options, cancel).await?;
-    let link = Arc::new(Link { options, current: Mutex::new(Some(Arc::new(session))), boot: Mutex::default() });
+    let link = Arc::new(Link {
+        options,
+        current: Mutex::new(Some(Arc::new(session))),
+        seen: Mutex::new(Instant::now()),
+        sftp: Mutex::new(Kept::Nothing),
+    });
     let mut tunnels = JoinSet::new();
     for (listener, tunnel) in listeners {
         tunnels.spawn(lead(listener, tunnel, Arc::downgrade(&link)));
     }
-    tunnels.spawn(note_boot(Arc::downgrade(&link)));
     Ok(Arc::new(SshCommunicator { link, _tunnels: tunnels }))
 }
 
@@ -79,25 +93,17 @@ async fn lead(listener: tokio::net::TcpListener, tunnel: Tunnel, link: Weak<Link
     }
 }
 
-/// Learns which boot the machine is in, so that its return from a reboot can be told from its not having left yet.
-async fn note_boot(link: Weak<Link>) {
-    let Some(link) = link.upgrade() else { return };
-    let Some(session) = link.current.lock().await.clone() else { return };
-    if let Ok((boot, _)) = boot(&session).await {
-        *link.boot.lock().await = boot;
-    }
-}
-
-/// The id of the machine's boot (Linux), and whether it is about to go down (systemd).
-async fn boot(session: &Session) -> Result<(Option<String>, bool), RemoteError> {
-    let command = "cat /proc/sys/kernel/random/boot_id; systemctl is-system-running";
+/// How long the machine has been up (Linux), and whether it is about to go down (systemd).
+async fn up_for(session: &Session) -> Result<(Option<Duration>, bool), RemoteError> {
+    let command = "cat /proc/uptime; systemctl is-system-running";
     let mut captured = Captured::default();
     let channel = session.channel().await?;
     let never = CancellationToken::new();
     run(session, channel, &quote::posix(command), Input::nothing(), false, &mut captured, &never).await?;
     let text = String::from_utf8_lossy(&captured.stdout);
-    let id = text.lines().map(str::trim).find(|line| line.len() == 36 && line.matches('-').count() == 4);
-    Ok((id.map(str::to_owned), text.lines().any(|line| line.trim() == "stopping")))
+    let seconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    let up = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok((up, text.lines().any(|line| line.trim() == "stopping")))
 }
 
 impl Link {
@@ -109,6 +115,7 @@ impl Link {
         }
         // Dropped first: a port that its tunnels hold on the machine must be free again.
         *current = None;
+        self.give_up_sftp();
         let deadline = Instant::now() + RECONNECT_LIMIT;
         loop {
             match Session::open(&self.options, cancel).await {
@@ -129,21 +136,22 @@ impl Link {
         cancel: &CancellationToken,
     ) -> Result<(Arc<Session>, Channel<Msg>), RemoteError> {
         let session = self.session(cancel).await?;
-        let opened = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(RemoteError::Cancelled),
-            opened = session.channel() => opened,
+        let opened = until(cancel, session.ask_for_channel()).await;
+        let opened = match opened {
+            Err(RemoteError::Refused(_)) => {
+                // A machine that opens one channel only.
+                self.give_up_sftp();
+                until(cancel, session.channel()).await
+            }
+            opened => opened,
         };
         match opened {
             Ok(channel) => Ok((session, channel)),
             Err(RemoteError::LinkLost(_)) => {
                 self.drop_session(&session).await;
                 let session = self.session(cancel).await?;
-                tokio::select! {
-                    biased;
-                    () = cancel.cancelled() => Err(RemoteError::Cancelled),
-                    opened = session.channel() => opened.map(|channel| (Arc::clone(&session), channel)),
-                }
+                let channel = until(cancel, session.channel()).await?;
+                Ok((session, channel))
             }
             Err(error) => Err(error),
         }
@@ -163,6 +171,47 @@ impl Link {
         Ok((exit, captured))
     }
 
+    /// SFTP, started when it is first asked for; `None`: the machine has none.
+    pub(super) async fn sftp(&self, cancel: &CancellationToken) -> Result<Option<Arc<Sftp>>, RemoteError> {
+        let mut kept = self.sftp.lock().await;
+        let session = self.session(cancel).await?;
+        match &*kept {
+            Kept::Open(sftp) if sftp.serves(&session) => return Ok(Some(Arc::clone(sftp))),
+            Kept::Missing(of) if Weak::as_ptr(of) == Arc::as_ptr(&session) => return Ok(None),
+            _ => *kept = Kept::Nothing,
+        }
+        let (session, channel) = self.channel(cancel).await?;
+        match until(cancel, async { Ok(Sftp::start(Arc::clone(&session), channel).await) }).await? {
+            Ok(sftp) => {
+                let sftp = Arc::new(sftp);
+                *kept = Kept::Open(Arc::clone(&sftp));
+                Ok(Some(sftp))
+            }
+            Err(SftpError::Missing) => {
+                *kept = Kept::Missing(Arc::downgrade(&session));
+                Ok(None)
+            }
+            Err(error) => Err(error.about("SFTP")),
+        }
+    }
+
+    /// One more SFTP in the session that there is.
+    pub(super) async fn another_sftp(&self, cancel: &CancellationToken) -> Result<Sftp, RemoteError> {
+        let session = self.session(cancel).await?;
+        let starting = async {
+            let channel = session.ask_for_channel().await?;
+            Sftp::start(Arc::clone(&session), channel).await.map_err(|error| error.about("SFTP"))
+        };
+        until(cancel, starting).await
+    }
+
+    /// Closes an SFTP that nothing uses.
+    fn give_up_sftp(&self) {
+        if let Ok(mut kept) = self.sftp.try_lock() {
+            *kept = Kept::Nothing;
+        }
+    }
+
     async fn drop_session(&self, dead: &Arc<Session>) {
         let mut current = self.current.lock().await;
         if current.as_ref().is_some_and(|session| Arc::ptr_eq(session, dead)) {
@@ -174,20 +223,22 @@ impl Link {
     async fn await_return(&self, limit: Duration, cancel: &CancellationToken) -> Result<(), RemoteError> {
         let deadline = Instant::now() + limit;
         let mut current = self.current.lock().await;
+        self.give_up_sftp();
         if let Some(old) = current.take() {
             let _ = tokio::time::timeout(PAUSE, old.close()).await;
         }
-        let before = self.boot.lock().await.clone();
+        let seen = *self.seen.lock().await;
         let mut up_since = None;
         loop {
+            let known = seen.elapsed();
             let last = match Session::open(&self.options, cancel).await {
-                Ok(session) => match boot(&session).await {
+                Ok(session) => match up_for(&session).await {
                     Ok((_, true)) => "it is still going down".to_owned(),
-                    Ok((now, false)) => {
+                    Ok((up, false)) => {
                         let since = *up_since.get_or_insert_with(Instant::now);
-                        let rebooted = now.is_none() || before.is_none() || now != before;
+                        let rebooted = up.is_none_or(|up| up < known);
                         if rebooted || since.elapsed() >= STILL_UP {
-                            *self.boot.lock().await = now;
+                            *self.seen.lock().await = Instant::now();
                             *current = Some(Arc::new(session));
                             return Ok(());
                         }
@@ -215,10 +266,22 @@ impl Link {
 }
 
 async fn pause(cancel: &CancellationToken) -> Result<(), RemoteError> {
+    until(cancel, async {
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    })
+    .await
+}
+
+/// Does `work` until `cancel` fires.
+pub(super) async fn until<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, RemoteError>>,
+) -> Result<T, RemoteError> {
     tokio::select! {
         biased;
         () = cancel.cancelled() => Err(RemoteError::Cancelled),
-        () = tokio::time::sleep(PAUSE) => Ok(()),
+        result = work => result,
     }
 }
 
@@ -265,6 +328,10 @@ impl Communicator for SshCommunicator {
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()> {
         transfer::upload_bytes(&self.link, bytes, remote, mode, cancel).boxed()
+    }
+
+    fn remove<'a>(&'a self, remote: &'a str, cancel: &'a CancellationToken) -> RemoteFuture<'a, bool> {
+        transfer::remove(&self.link, remote, cancel).boxed()
     }
 
     fn upload_dir<'a>(

@@ -50,6 +50,10 @@ impl SftpError {
         }
     }
 
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Status { code: 2, .. })
+    }
+
     pub(super) fn is_eof(&self) -> bool {
         matches!(self, Self::Status { code: 1, .. })
     }
@@ -81,7 +85,7 @@ pub(super) struct Sftp {
     waiting: Waiting,
     next: AtomicU32,
     reader: JoinHandle<()>,
-    /// Cancelled when the channel has ended: who waits for room to send would wait forever.
+    /// Cancelled when the channel has ended or is of no use: who waits for room to send would wait forever.
     ended: CancellationToken,
     /// The largest piece to write or read with one request, in bytes.
     pub piece: u32,
@@ -223,7 +227,12 @@ impl Sftp {
         Ok(fit(read).min(fit(write)))
     }
 
-    /// Sends a request: what `body` writes, then `data` as it is. Must not be dropped half-way, or the channel is of no use.
+    /// Whether it runs in this session, and can still be used.
+    pub(super) fn serves(&self, session: &Arc<Session>) -> bool {
+        Arc::ptr_eq(&self.session, session) && !self.ended.is_cancelled()
+    }
+
+    /// Sends a request: what `body` writes, then `data` as it is. Dropped half-way, it ends the use of the channel.
     async fn send(&self, kind: u8, body: impl FnOnce(&mut BytesMut), data: Bytes) -> Result<Pending, SftpError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut packet = wire::packet(kind, id, body);
@@ -235,8 +244,13 @@ impl Sftp {
         };
         let sending = async {
             let to = self.to.lock().await;
+            let half_way = self.ended.clone().drop_guard();
             to.data_bytes(packet.freeze()).await?;
-            if data.is_empty() { Ok(()) } else { to.data_bytes(data).await }
+            if !data.is_empty() {
+                to.data_bytes(data).await?;
+            }
+            half_way.disarm();
+            Ok::<_, russh::Error>(())
         };
         tokio::select! {
             biased;
@@ -265,6 +279,21 @@ impl Sftp {
     pub(super) async fn create(&self, path: &[u8]) -> Result<Open, SftpError> {
         // Not for others until it has its own mode.
         self.open(path, wire::WRITE_FLAG | wire::CREATE_FLAG | wire::TRUNCATE_FLAG, Attrs::of_mode(0o600)).await
+    }
+
+    /// As [`Self::create`], and what is written can be read back.
+    pub(super) async fn create_to_compare(&self, path: &[u8]) -> Result<Open, SftpError> {
+        let flags = wire::READ_FLAG | wire::WRITE_FLAG | wire::CREATE_FLAG | wire::TRUNCATE_FLAG;
+        self.open(path, flags, Attrs::of_mode(0o600)).await
+    }
+
+    /// Opens a file that is there, to write more of it.
+    pub(super) async fn open_to_write(&self, path: &[u8]) -> Result<Open, SftpError> {
+        self.open(path, wire::WRITE_FLAG, Attrs::default()).await
+    }
+
+    pub(super) async fn remove(&self, path: &[u8]) -> Result<(), SftpError> {
+        self.send(wire::REMOVE, |body| wire::put_string(body, path), Bytes::new()).await?.done().await
     }
 
     pub(super) async fn close(&self, open: &Open) -> Result<(), SftpError> {

@@ -14,6 +14,7 @@ pub(super) const SETSTAT: u8 = 9;
 pub(super) const FSETSTAT: u8 = 10;
 pub(super) const OPENDIR: u8 = 11;
 pub(super) const READDIR: u8 = 12;
+pub(super) const REMOVE: u8 = 13;
 pub(super) const MKDIR: u8 = 14;
 pub(super) const STAT: u8 = 17;
 pub(super) const EXTENDED: u8 = 200;

@@ -1,12 +1,13 @@
 //! One file over SFTP, many pieces under way at once.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::IN_FLIGHT;
 use super::local::{self, Found, Sha256Sum};
 use super::meter::Meter;
 use super::small::shell_words;
@@ -14,7 +15,7 @@ use super::verify::{self, SUM, Sent};
 use crate::remote::communicator::{Exit, RemoteError};
 use crate::remote::exec::Input;
 use crate::remote::quote;
-use crate::remote::sftp::{Sftp, SftpError};
+use crate::remote::sftp::{Open, Sftp, SftpError};
 use crate::remote::ssh::Link;
 
 /// From this size on, in bytes, the machine computes the sum while the file arrives.
@@ -22,6 +23,17 @@ const FOLLOWED: u64 = 16 << 20;
 /// How much must have arrived before the machine is told to go on with the sum.
 const STRIDE: u64 = 8 << 20;
 const MIB: u64 = 1 << 20;
+
+/// Pieces under way at once to a machine nearby: what waits in buffers there falls out of the processors' caches.
+const NEARBY: usize = 6;
+/// And to one far away, on each channel: a little more than the 2 MiB that OpenSSH lets a channel be ahead.
+const FAR: usize = 10;
+/// A machine that takes so long to open a file is far away.
+const FAR_FROM: Duration = Duration::from_millis(4);
+/// Channels for a large file to a machine far away, as each alone is ahead by 2 MiB a round trip at most.
+const CHANNELS: usize = 4;
+/// From this size on, in bytes, a file goes by several channels.
+const SPREAD: u64 = 16 << 20;
 
 /// Sums file 3, as far as the lines of the input say, and in the end to its end.
 const SUM_OF_GROWING: &str = "\
@@ -148,26 +160,36 @@ pub(super) async fn send(
     mut follow: Option<Follow>,
     cancel: &CancellationToken,
 ) -> Result<Sha256Sum, RemoteError> {
+    let asked = Instant::now();
     let open = match sftp.create(quote::for_sftp(remote).as_bytes()).await {
         Ok(open) => open,
         Err(error) => return Err(explain(link, error, remote, cancel).await),
     };
+    let is_far = asked.elapsed() >= FAR_FROM;
+    let more = if is_far && file.size >= SPREAD { ways(link, remote, cancel).await } else { Vec::new() };
+    let ways: Vec<(&Sftp, &Open)> =
+        std::iter::once((sftp, &open)).chain(more.iter().map(|(sftp, open)| (&**sftp, open))).collect();
+    let in_flight = ways.len() * if is_far { FAR } else { NEARBY };
+    let largest = ways.iter().map(|(sftp, _)| sftp.piece).min().unwrap_or(sftp.piece);
     if let Some(follow) = &mut follow {
         follow.opened();
     }
-    let (mut pieces, reading) = local::read(file, sftp.piece as usize);
-    let mut under_way = VecDeque::with_capacity(IN_FLIGHT);
+    let (mut pieces, reading) = local::read(file, largest as usize);
+    let mut under_way = VecDeque::with_capacity(in_flight);
     let (mut offset, mut arrived) = (0, 0);
+    let mut turns = ways.iter().cycle();
     loop {
         let piece = pieces.recv().await;
         let ended = piece.is_none();
-        if let Some(piece) = piece {
+        if let Some(piece) = piece
+            && let Some((sftp, open)) = turns.next()
+        {
             let length = piece.len() as u64;
-            let pending = sftp.write(&open, offset, piece).await.map_err(|error| error.about(remote))?;
+            let pending = sftp.write(open, offset, piece).await.map_err(|error| error.about(remote))?;
             under_way.push_back((pending, length));
             offset += length;
         }
-        while ended && !under_way.is_empty() || under_way.len() >= IN_FLIGHT {
+        while ended && !under_way.is_empty() || under_way.len() >= in_flight {
             let Some((pending, length)) = under_way.pop_front() else { break };
             if let Err(error) = pending.done().await {
                 return Err(explain(link, error, remote, cancel).await);
@@ -193,6 +215,17 @@ pub(super) async fn send(
         Some(size) if size != file.size => Err(verify::wrong_size(remote, file.size, size)),
         _ => Ok(sum),
     }
+}
+
+/// The same file, open on further channels; as many as the machine allows.
+async fn ways(link: &Link, remote: &str, cancel: &CancellationToken) -> Vec<(Arc<Sftp>, Open)> {
+    let another = || async {
+        let sftp = link.another_sftp(cancel).await.ok()?;
+        let open = sftp.open_to_write(quote::for_sftp(remote).as_bytes()).await.ok()?;
+        Some((Arc::new(sftp), open))
+    };
+    let opening = (1..CHANNELS).map(|_| another());
+    futures_util::future::join_all(opening).await.into_iter().flatten().collect()
 }
 
 /// SFTP has one word, "failure", for a full disk and much else: the machine's shell is asked for a better one.

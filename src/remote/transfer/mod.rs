@@ -15,16 +15,17 @@ mod small;
 mod verify;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::communicator::{RemoteError, TransferProgress};
 use super::options::TransferMethod;
 use super::sftp::{Sftp, SftpError};
-use super::ssh::Link;
+use super::ssh::{Link, until};
 use meter::Meter;
 
-/// Files up to this size, in bytes, go in one command.
+/// Files up to this size, in bytes, go at once.
 const SMALL: u64 = 128 << 10;
 
 /// Requests that are under way at once.
@@ -48,8 +49,7 @@ pub(super) async fn upload(
         meter.end();
         return Ok(());
     }
-    let sftp = if link.options.transfer == TransferMethod::Sftp { open_sftp(link, cancel).await? } else { None };
-    match sftp {
+    match open_sftp(link, cancel).await? {
         Some(sftp) => until(cancel, file::send_verified(link, &sftp, &found, remote, mode, &meter, cancel)).await?,
         None => scp::upload_file(link, &found, remote, mode, &meter, cancel).await?,
     }
@@ -64,8 +64,16 @@ pub(super) async fn upload_bytes(
     mode: u32,
     cancel: &CancellationToken,
 ) -> Result<(), RemoteError> {
-    if bytes.len() as u64 <= SMALL && small::send(link, bytes, remote, mode, cancel).await? {
-        return Ok(());
+    if bytes.len() as u64 <= SMALL {
+        let sftp = sftp_by_path(link, remote, cancel).await?;
+        if let Some(sftp) = sftp
+            && until(cancel, small::send_by_sftp(&sftp, bytes, remote, mode)).await?
+        {
+            return Ok(());
+        }
+        if small::send(link, bytes, remote, mode, cancel).await? {
+            return Ok(());
+        }
     }
     // Through a file of our own, as everything that follows sends files.
     let spool = tempfile::NamedTempFile::new().and_then(|mut file| {
@@ -76,8 +84,7 @@ pub(super) async fn upload_bytes(
     let mut found = local::Found::file(spool.path())?;
     found.name = super::quote::base_name(remote).as_bytes().to_vec();
     let meter = Meter::new(&|_, _| {}, found.size);
-    let sftp = if link.options.transfer == TransferMethod::Sftp { open_sftp(link, cancel).await? } else { None };
-    match sftp {
+    match open_sftp(link, cancel).await? {
         Some(sftp) => until(cancel, file::send_verified(link, &sftp, &found, remote, mode, &meter, cancel)).await,
         None => scp::upload_file(link, &found, remote, mode, &meter, cancel).await,
     }
@@ -117,8 +124,7 @@ pub(super) async fn download(
     progress: TransferProgress<'_>,
     cancel: &CancellationToken,
 ) -> Result<(), RemoteError> {
-    let sftp = if link.options.transfer == TransferMethod::Sftp { open_sftp(link, cancel).await? } else { None };
-    match sftp {
+    match open_sftp(link, cancel).await? {
         Some(sftp) => {
             let path = super::quote::for_sftp(remote);
             let open = sftp.open_to_read(path.as_bytes()).await.map_err(|error| error.about(remote))?;
@@ -143,31 +149,32 @@ pub(super) async fn download_dir(
     cancel: &CancellationToken,
 ) -> Result<(), RemoteError> {
     std::fs::create_dir_all(local).map_err(|error| local::failed(local, &error))?;
-    let sftp = if link.options.transfer == TransferMethod::Sftp { open_sftp(link, cancel).await? } else { None };
-    match sftp {
+    match open_sftp(link, cancel).await? {
         Some(sftp) => until(cancel, fetch::folder(link, &sftp, remote, local, progress, cancel)).await,
         None => scp::download(link, remote, local, true, progress, cancel).await,
     }
 }
 
-/// Starts SFTP; `None`: the machine has none.
-async fn open_sftp(link: &Link, cancel: &CancellationToken) -> Result<Option<Sftp>, RemoteError> {
-    let (session, channel) = link.channel(cancel).await?;
-    match until(cancel, async { Ok(Sftp::start(session, channel).await) }).await? {
-        Ok(sftp) => Ok(Some(sftp)),
-        Err(SftpError::Missing) => Ok(None),
-        Err(error) => Err(error.about("SFTP")),
-    }
+/// See [`super::communicator::Communicator::remove`].
+pub(super) async fn remove(link: &Link, remote: &str, cancel: &CancellationToken) -> Result<bool, RemoteError> {
+    let Some(sftp) = sftp_by_path(link, remote, cancel).await? else { return Ok(false) };
+    until(cancel, async {
+        match sftp.remove(remote.as_bytes()).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_absent() => Ok(true),
+            Err(SftpError::Lost(error)) => Err(error),
+            Err(_) => Ok(false),
+        }
+    })
+    .await
 }
 
-/// Does `work` until `cancel` fires.
-async fn until<T>(
-    cancel: &CancellationToken,
-    work: impl Future<Output = Result<T, RemoteError>>,
-) -> Result<T, RemoteError> {
-    tokio::select! {
-        biased;
-        () = cancel.cancelled() => Err(RemoteError::Cancelled),
-        result = work => result,
-    }
+/// SFTP, where it is wanted and means the same file as the shell: its idea of the home folder may be another.
+async fn sftp_by_path(link: &Link, remote: &str, cancel: &CancellationToken) -> Result<Option<Arc<Sftp>>, RemoteError> {
+    if remote.starts_with('/') { open_sftp(link, cancel).await } else { Ok(None) }
+}
+
+/// SFTP, where it is wanted; `None` also: the machine has none.
+async fn open_sftp(link: &Link, cancel: &CancellationToken) -> Result<Option<Arc<Sftp>>, RemoteError> {
+    if link.options.transfer == TransferMethod::Sftp { link.sftp(cancel).await } else { Ok(None) }
 }

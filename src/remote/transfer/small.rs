@@ -1,4 +1,5 @@
-//! Small files, such as scripts: one command takes the bytes, sets the mode and tells size and sum.
+//! Small files, such as scripts: over SFTP all requests under way at once, or one command that takes the bytes, sets the
+//! mode and tells size and sum.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -8,10 +9,58 @@ use super::verify::{SUM, differs, hex, sum_in, wrong_size};
 use crate::remote::communicator::{Exit, RemoteError};
 use crate::remote::exec::Input;
 use crate::remote::quote;
+use crate::remote::sftp::{Sftp, SftpError};
 use crate::remote::ssh::Link;
 
 /// Says that a shell runs our script.
 const HERE: &str = "kiln-here";
+
+/// Sends the bytes and reads them back; `false`: the server does not do that, and the shell has better words for why.
+pub(super) async fn send_by_sftp(sftp: &Sftp, bytes: &[u8], remote: &str, mode: u32) -> Result<bool, RemoteError> {
+    let there = match try_by_sftp(sftp, bytes, remote, mode).await {
+        Ok(there) => there,
+        Err(SftpError::Lost(error)) => return Err(error),
+        Err(_) => return Ok(false),
+    };
+    match there {
+        Some(there) if there == bytes => Ok(true),
+        Some(there) if there.len() == bytes.len() => Err(differs(remote)),
+        Some(there) => Err(wrong_size(remote, bytes.len() as u64, there.len() as u64)),
+        None => Ok(false),
+    }
+}
+
+/// What is in the file after it was sent; `None`: the server reads in smaller pieces than it may.
+async fn try_by_sftp(sftp: &Sftp, bytes: &[u8], remote: &str, mode: u32) -> Result<Option<Vec<u8>>, SftpError> {
+    let open = sftp.create_to_compare(remote.as_bytes()).await?;
+    let bytes = Bytes::copy_from_slice(bytes);
+    let pieces: Vec<_> = (0..bytes.len()).step_by(sftp.piece as usize).collect();
+    let piece = |at: usize| bytes.slice(at..bytes.len().min(at + sftp.piece as usize));
+    // A server does what concerns one file in the order of the requests.
+    let (mut writing, mut reading) = (Vec::new(), Vec::new());
+    for &at in &pieces {
+        writing.push(sftp.write(&open, at as u64, piece(at)).await?);
+    }
+    for &at in pieces.iter().chain([&bytes.len()]) {
+        reading.push(sftp.read(&open, at as u64, sftp.piece).await?);
+    }
+    let (moded, closed) = futures_util::future::join(sftp.set_mode(&open, mode & 0o7777), sftp.close(&open)).await;
+    for pending in writing {
+        pending.done().await?;
+    }
+    let mut there = Vec::with_capacity(bytes.len());
+    for (pending, &at) in reading.into_iter().zip(pieces.iter().chain([&bytes.len()])) {
+        if let Some(data) = pending.data().await? {
+            there.extend_from_slice(&data);
+        }
+        if there.len() < bytes.len().min(at + sftp.piece as usize) {
+            return Ok(None);
+        }
+    }
+    moded?;
+    closed?;
+    Ok(Some(there))
+}
 
 /// Sends the bytes; `false`: the machine has no shell for this.
 pub(super) async fn send(

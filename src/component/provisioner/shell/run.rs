@@ -167,8 +167,16 @@ impl Script<'_> {
         }
     }
 
-    /// Removes script and variables with one command. After a reboot it waits for the machine.
+    /// Removes script and variables. After a reboot it waits for the machine.
     async fn remove(&self, path: &str, variables: Option<&str>) -> Result<(), Failure> {
+        let mut gone = true;
+        for file in [Some(path), variables].into_iter().flatten() {
+            gone = gone && self.patiently(|| self.machine.remove(file, &self.cx.cancel)).await?;
+        }
+        if gone { Ok(()) } else { self.remove_by_command(path, variables).await }
+    }
+
+    async fn remove_by_command(&self, path: &str, variables: Option<&str>) -> Result<(), Failure> {
         let command = match variables {
             Some(file) => format!("rm -f {path} {file}"),
             None => format!("rm -f {path}"),
