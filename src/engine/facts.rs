@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::{Backlog, Held};
 use super::log;
 use super::redact::Redactor;
 use crate::component::contract::Facts;
@@ -49,6 +50,8 @@ pub(super) enum Message {
 pub(super) struct Journal {
     pub sender: mpsc::UnboundedSender<Message>,
     pub redactor: Arc<RwLock<Redactor>>,
+    /// Output that is not written yet, of all builds.
+    pub backlog: Arc<Backlog>,
 }
 
 /// Output of one step that the supervisor has not taken yet.
@@ -118,10 +121,11 @@ impl Journal {
 }
 
 impl OutputBuffer {
-    /// Takes what waits.
-    pub fn take(&self) -> Vec<(Stream, Vec<u8>)> {
+    /// Takes what waits; it counts as on its way until it is let go.
+    pub fn take(&self, backlog: &Arc<Backlog>) -> (Vec<(Stream, Vec<u8>)>, Held) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *waiting).pieces
+        let Waiting { pieces, bytes, .. } = std::mem::take(&mut *waiting);
+        (pieces, backlog.hold(bytes))
     }
 }
 
@@ -163,6 +167,7 @@ impl Facts for StepFacts {
             _ => waiting.pieces.push((stream, bytes.to_vec())),
         }
         waiting.bytes = waiting.bytes.saturating_add(bytes.len());
+        self.journal.backlog.add(bytes.len());
         let message = if waiting.bytes >= OUTPUT_BATCH && !waiting.told_now {
             (waiting.told, waiting.told_now) = (true, true);
             Message::OutputNow(self.output.clone())
@@ -174,6 +179,11 @@ impl Facts for StepFacts {
         };
         drop(waiting);
         let _ = self.journal.sender.send(message);
+    }
+
+    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        let backlog = self.journal.backlog.clone();
+        backlog.is_full().then(|| -> BoxFuture<'static, ()> { Box::pin(async move { backlog.room().await }) })
     }
 
     fn hide(&self, secret: &str) {

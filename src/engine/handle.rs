@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::facts::Journal;
 use super::names::LogNames;
-use super::publish::Published;
+use super::publish::{Published, Tailed};
 use super::read::Reader;
 use crate::run::state::BuildState;
 use crate::run::{Command, Event, RunId, RunState, Secrets, Seq};
@@ -39,12 +40,14 @@ pub struct Subscription {
     /// The state up to and with fact number `seq`.
     pub snapshot: RunState,
     pub seq: Seq,
-    tail: broadcast::Receiver<Arc<Event>>,
+    tail: broadcast::Receiver<Tailed>,
     /// What reads facts that were missed; `None` while it does.
     reader: Option<Reader>,
     reading: Option<JoinHandle<(Reader, std::io::Result<Vec<Event>>)>>,
-    /// Facts that were missed, read from the journal.
+    /// Facts that are next: read from the journal, or taken from the tail.
     caught_up: VecDeque<Arc<Event>>,
+    /// The first fact after a gap, which is read first.
+    after_gap: Option<Arc<Event>>,
 }
 
 impl EngineHandle {
@@ -88,6 +91,7 @@ impl EngineHandle {
             reader: Some(Reader::new(&self.dir)),
             reading: None,
             caught_up: VecDeque::new(),
+            after_gap: None,
         }
     }
 
@@ -124,8 +128,22 @@ impl EngineHandle {
 impl Subscription {
     /// Whether [`Self::next`] would return at once with a fact.
     #[must_use]
-    pub fn has_more(&self) -> bool {
-        !self.caught_up.is_empty() || !self.tail.is_empty() || self.is_behind()
+    pub fn has_more(&mut self) -> bool {
+        loop {
+            // What was read after a gap may overlap with what came before it, or with the fact after it.
+            while self.caught_up.front().is_some_and(|event| event.seq <= self.seq) {
+                self.caught_up.pop_front();
+            }
+            if !self.caught_up.is_empty() || self.is_behind() {
+                return true;
+            }
+            // What the tail holds may have been read from the journal already.
+            match self.tail.try_recv() {
+                Ok(tailed) => self.take(tailed),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return false,
+            }
+        }
     }
 
     /// Whether the journal has facts that were missed and not read yet.
@@ -139,24 +157,34 @@ impl Subscription {
     /// A face that is slower than the engine never holds it up: what it missed is read from the journal and the logs.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         loop {
-            let event = if let Some(event) = self.caught_up.pop_front() {
-                event
+            if let Some(event) = self.caught_up.pop_front() {
+                if event.seq > self.seq {
+                    self.seq = event.seq;
+                    return Some(event);
+                }
             } else if self.is_behind() {
                 self.catch_up().await;
-                continue;
             } else {
                 match self.tail.recv().await {
-                    Ok(event) => event,
-                    Err(broadcast::error::RecvError::Closed) => return None,
-                    Err(broadcast::error::RecvError::Lagged(_)) => {
-                        self.read_on();
-                        continue;
-                    }
+                    Ok(tailed) => self.take(tailed),
+                    Err(RecvError::Closed) => return None,
+                    // The next one's number tells how much was missed.
+                    Err(RecvError::Lagged(_)) => {}
                 }
-            };
-            if event.seq > self.seq {
-                self.seq = event.seq;
-                return Some(event);
+            }
+        }
+    }
+
+    /// Takes in what came next in the tail. Only to be called when nothing waits to be given out.
+    fn take(&mut self, Tailed { seq, event, .. }: Tailed) {
+        if seq <= self.seq {
+            return;
+        }
+        match event {
+            Some(event) if seq == self.seq.saturating_add(1) => self.caught_up.push_back(event),
+            event => {
+                self.after_gap = event;
+                self.read_on();
             }
         }
     }
@@ -180,6 +208,9 @@ impl Subscription {
         if let Ok((reader, missed)) = read {
             self.reader = Some(reader);
             self.caught_up.extend(missed.into_iter().flatten().map(Arc::new));
+        }
+        if !self.is_behind() {
+            self.caught_up.extend(self.after_gap.take());
         }
     }
 }

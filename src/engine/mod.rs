@@ -3,6 +3,7 @@
 //! [`start`] gives an [`EngineHandle`]; facts come out of it, commands go in. Not here: what a component does.
 
 pub mod answer;
+mod backlog;
 mod build;
 mod clean_up;
 pub mod components;

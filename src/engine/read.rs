@@ -110,6 +110,7 @@ impl Reader {
             self.more = output >= AT_ONCE;
             !self.more
         })?;
+        self.more &= std::fs::metadata(self.dir.join(JOURNAL))?.len() > self.offset;
         let mut logs: HashMap<String, Option<File>> = HashMap::new();
         for event in &mut events {
             let (Some(build), Some(attempt)) = (&event.build, event.attempt) else { continue };

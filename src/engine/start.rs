@@ -95,7 +95,7 @@ async fn begin(request: StartRequest, components: Arc<dyn Components>, pace: Pac
         .map_err(|(path, source)| StartError::Journal { path, source })?;
 
     let (sender, messages) = mpsc::unbounded_channel::<Message>();
-    let journal = Journal { sender, redactor: Arc::new(RwLock::new(redactor)) };
+    let journal = Journal { sender, redactor: Arc::new(RwLock::new(redactor)), backlog: Arc::default() };
     let published = Arc::new(Published::new());
     let at_once = match plan.options {
         _ if plan.options.debug => 1,

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::backlog::Held;
 use super::facts::{Journal, Message, OutputBuffer};
 use super::journal::{Batch, Writer};
 use super::log;
@@ -53,6 +54,8 @@ struct Group {
     batch: Batch,
     events: Vec<Event>,
     waiters: Vec<Waiter>,
+    /// The output in it.
+    held: Vec<Held>,
 }
 
 type Writing = JoinHandle<(Writer, Group, io::Result<()>)>;
@@ -84,7 +87,7 @@ impl Supervisor {
             published,
         };
         supervisor.published.with(|state| log::note(&first, state));
-        supervisor.published.publish(vec![first]);
+        supervisor.published.publish(vec![first], true);
         tokio::spawn(supervisor.run())
     }
 
@@ -181,10 +184,11 @@ impl Supervisor {
     }
 
     fn take_output(&mut self, output: &OutputBuffer) {
-        let pieces = output.take();
+        let (pieces, held) = output.take(&self.journal.backlog);
         if pieces.is_empty() {
             return;
         }
+        self.gathering.held.push(held);
         let redactor = self.journal.redactor.clone();
         let redactor = redactor.read().unwrap_or_else(PoisonError::into_inner);
         for (stream, bytes) in pieces {
@@ -192,6 +196,10 @@ impl Supervisor {
             let filters = self.filters.entry(key).or_default();
             let text = filters[usize::from(stream == Stream::Stderr)].push(&redactor, &bytes);
             self.output(&output.build, output.attempt, &output.step, stream, text);
+        }
+        if self.gathering.is_empty() {
+            // A filter holds all of it back: there is nothing that would be written, and then let go.
+            self.gathering.held.clear();
         }
     }
 
@@ -278,7 +286,7 @@ impl Supervisor {
 
     fn publish(&mut self, group: Group) {
         self.published.with(|state| group.events.iter().for_each(|event| log::note(event, state)));
-        self.published.publish(group.events);
+        self.published.publish(group.events, self.broken.is_none());
         for waiter in group.waiters {
             let result = self.broken.as_ref().map_or(Ok(()), |why| {
                 Err(Failure::new(FailureKind::Journal, format!("cannot write the journal of the run: {why}"))
@@ -286,6 +294,12 @@ impl Supervisor {
             });
             let _ = waiter.send(result);
         }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.journal.backlog.close();
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Exit {
 pub trait OutputSink: Send {
     fn stdout(&mut self, bytes: &[u8]);
     fn stderr(&mut self, bytes: &[u8]);
+    /// What to wait for before it is given more; `None`: it takes more now. The machine is made to wait too.
+    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 /// Bytes done so far of all files of a transfer, and of how many in all.

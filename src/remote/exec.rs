@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
 use tokio::sync::mpsc;
@@ -57,19 +58,30 @@ pub(super) async fn run(
     tokio::pin!(feeding);
     let mut fed = false;
     let mut exit = None;
+    let mut full: Option<BoxFuture<'static, ()>> = None;
     loop {
         let message = tokio::select! {
             biased;
             () = cancel.cancelled() => break,
-            message = from.wait() => message,
+            () = async { if let Some(room) = &mut full { room.await } }, if full.is_some() => {
+                full = None;
+                continue;
+            }
+            message = from.wait(), if full.is_none() => message,
             () = &mut feeding, if !fed => {
                 fed = true;
                 continue;
             }
         };
         match message {
-            Some(ChannelMsg::Data { data }) => sink.stdout(&data),
-            Some(ChannelMsg::ExtendedData { data, .. }) => sink.stderr(&data),
+            Some(ChannelMsg::Data { data }) => {
+                sink.stdout(&data);
+                full = sink.room();
+            }
+            Some(ChannelMsg::ExtendedData { data, .. }) => {
+                sink.stderr(&data);
+                full = sink.room();
+            }
             Some(ChannelMsg::ExitStatus { exit_status }) => exit = Some(Exit::Status(exit_status)),
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => exit = Some(Exit::Signal(name(&signal_name))),
             Some(ChannelMsg::Success) => {
@@ -105,8 +117,17 @@ async fn end(session: &Session, from: &mut ChannelReadHalf, to: &Outbound, comma
         return;
     }
     for signal in ["TERM", "KILL"] {
-        let _ = tokio::time::timeout(STOP_LIMIT, Box::pin(stop(session, command, signal))).await;
-        if has_ended(from, to).await {
+        let stopping = tokio::time::timeout(STOP_LIMIT, Box::pin(stop(session, command, signal)));
+        tokio::pin!(stopping);
+        let mut ended = false;
+        loop {
+            tokio::select! {
+                _ = &mut stopping => break,
+                // What it still prints is taken away: the link would be full of it, and no order get through.
+                () = ending(from, to), if !ended => ended = true,
+            }
+        }
+        if ended || has_ended(from, to).await {
             return;
         }
     }
@@ -114,17 +135,19 @@ async fn end(session: &Session, from: &mut ChannelReadHalf, to: &Outbound, comma
 
 /// Whether the command ends within its time of grace.
 async fn has_ended(from: &mut ChannelReadHalf, to: &Outbound) -> bool {
-    let ending = async {
-        while let Some(message) = from.wait().await {
-            match message {
-                ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => return,
-                ChannelMsg::Close => break,
-                _ => {}
-            }
+    tokio::time::timeout(GRACE, ending(from, to)).await.is_ok()
+}
+
+/// Returns when the command has ended; what it prints until then is dropped.
+async fn ending(from: &mut ChannelReadHalf, to: &Outbound) {
+    while let Some(message) = from.wait().await {
+        match message {
+            ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. } => return,
+            ChannelMsg::Close => break,
+            _ => {}
         }
-        to.closed().store(true, Ordering::Release);
-    };
-    tokio::time::timeout(GRACE, ending).await.is_ok()
+    }
+    to.closed().store(true, Ordering::Release);
 }
 
 /// Looks for a command among the processes of this very connection (on machines with `/proc`), and sends a signal to all

@@ -4,5 +4,6 @@ mod commands;
 mod connecting;
 mod folders;
 mod odd_servers;
+mod silent;
 mod sshd;
 mod transfers;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use crate::component::contract::Facts;
 use crate::remote::{OutputSink, RemoteError};
 use crate::run::{Failure, FailureKind, Stream};
@@ -16,6 +18,10 @@ impl OutputSink for ToFacts {
 
     fn stderr(&mut self, bytes: &[u8]) {
         self.0.output(Stream::Stderr, bytes);
+    }
+
+    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        self.0.room()
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Act {
     Panic,
     LoseLink,
     Print(String),
+    /// Prints so many bytes, in lines, waiting for room as who prints much must.
+    Flood(usize),
 }
 
 #[derive(Default)]
@@ -82,6 +84,16 @@ impl World {
             Some(Act::Deaf) => std::future::pending().await,
             Some(Act::Panic) => panic!("scripted"),
             Some(Act::LoseLink) => Err(Failure::new(FailureKind::LinkLost, "the link broke")),
+            Some(Act::Flood(bytes)) => {
+                let piece = "0123456789abcde\n".repeat(4096);
+                for _ in 0..bytes.div_ceil(piece.len()) {
+                    cx.facts.output(Stream::Stdout, piece.as_bytes());
+                    if let Some(room) = cx.facts.room() {
+                        room.await;
+                    }
+                }
+                Ok(Done::Done)
+            }
             Some(Act::Print(text)) => {
                 cx.facts.output(Stream::Stdout, text.as_bytes());
                 Ok(Done::Done)

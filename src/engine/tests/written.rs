@@ -236,3 +236,35 @@ async fn inputs_hold_no_value_of_a_sensitive_variable_not_even_one_that_was_over
     assert_eq!(read("t.json"), r#"{"variables": {"password": "<sensitive>"}, "x": "<sensitive>"}"#);
     assert_eq!(read("var-file-1-v.json"), r#"{"password": "<sensitive>", "region": "r"}"#);
 }
+
+#[tokio::test]
+async fn a_face_that_lags_behind_misses_nothing_and_knows_when_it_has_seen_all() {
+    let bench = Bench::new();
+    bench.world.script("a/p1", [Act::Flood(64 << 20)]);
+    bench.world.script("a/p2", [Act::Fail("no")]);
+    let engine = bench.start(plan(vec![build("a", &["p1", "p2"])], OnError::Hold)).await;
+    let mut face = engine.subscribe_from_start();
+    super::until(&engine, "a", super::held).await;
+    // More facts than the tail holds, after more output than it keeps.
+    for _ in 0..6000 {
+        engine.send(Command::Cancel { build: "nobody".into() });
+    }
+    let mut states = engine.subscribe();
+    while states.seq < 6000 {
+        states.next().await;
+    }
+    let last = engine.state().seq;
+    let (mut seen, mut printed) = (0, 0);
+    while face.has_more() {
+        let event = face.next().await.unwrap();
+        assert_eq!(event.seq, seen + 1);
+        seen = event.seq;
+        if let Fact::Output { text, .. } = &event.fact {
+            printed += text.len();
+        }
+    }
+    assert!(seen >= last, "{seen} of {last}");
+    assert_eq!(printed, 64 << 20);
+    engine.send(Command::CleanUp { build: "a".into() });
+    engine.ended().await;
+}

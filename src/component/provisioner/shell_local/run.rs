@@ -153,6 +153,9 @@ async fn pass(from: Option<impl AsyncRead + Unpin>, stream: Stream, facts: &dyn 
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         facts.output(stream, &buffer[..n]);
+        if let Some(room) = facts.room() {
+            room.await;
+        }
     }
 }
 
