@@ -1,0 +1,10 @@
+//! The floors of kiln that read text, and no more: see `Cargo.toml`.
+
+#[path = "../../src/run/mod.rs"]
+pub mod run;
+#[path = "../../src/schema/mod.rs"]
+pub mod schema;
+#[path = "../../src/template/mod.rs"]
+pub mod template;
+#[path = "../../src/text/mod.rs"]
+pub mod text;
