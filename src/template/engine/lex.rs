@@ -239,6 +239,10 @@ impl<'a> Lexer<'a> {
         let written = &self.text[start..self.at];
         match number::parse(written) {
             Some(number) => Ok(Token::Number(number)),
+            None if number::is_imaginary(written) => {
+                Err(syntax(start..self.at, format!("`{written}` is an imaginary number, which kiln does not know"))
+                    .help("no function of a template takes one"))
+            }
             None => Err(syntax(start..self.at, format!("`{written}` is not a number"))),
         }
     }
