@@ -42,8 +42,10 @@ pub fn normalise(arguments: Vec<OsString>) -> Vec<OsString> {
             }
             "-machine-readable" | "--machine-readable" => machine_readable = true,
             "-v" | "-version" | "--version" => {
+                let rest = arguments.by_ref().any(|a| a == "-machine-readable" || a == "--machine-readable");
                 out.truncate(1);
                 out.push("version".into());
+                out.extend((machine_readable || rest).then(|| "--machine-readable".into()));
                 return out;
             }
             _ => {
@@ -91,6 +93,8 @@ mod tests {
     fn asking_for_the_version_wins_anywhere() {
         assert_eq!(normalised("kiln build -v t.json"), "kiln version");
         assert_eq!(normalised("kiln --version"), "kiln version");
+        assert_eq!(normalised("kiln -machine-readable -v"), "kiln version --machine-readable");
+        assert_eq!(normalised("kiln -v -machine-readable"), "kiln version --machine-readable");
         assert_eq!(normalised("kiln build -var -version t.json"), "kiln build --var -version t.json");
     }
 

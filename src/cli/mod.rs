@@ -45,7 +45,11 @@ enum Command {
     /// Tell more about the code of a diagnostic (K0502)
     Explain(explain::ExplainArgs),
     /// Print the version
-    Version,
+    Version {
+        /// Print it in Packer's machine-readable format
+        #[arg(long)]
+        machine_readable: bool,
+    },
     /// Print a script that completes kiln's commands in a shell
     Completions { shell: clap_complete::Shell },
     /// Nothing to install: kiln has its components built in
@@ -77,8 +81,8 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
     };
     match parsed.command {
-        Command::Version => {
-            say(&format!("kiln v{}", env!("CARGO_PKG_VERSION")));
+        Command::Version { machine_readable } => {
+            version(machine_readable);
             0
         }
         Command::Completions { shell } => {
@@ -100,6 +104,24 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Validate(args) => on_runtime(&mut runtime::Builder::new_current_thread(), validate::run(args)),
         Command::Inspect(args) => on_runtime(&mut runtime::Builder::new_current_thread(), inspect::run(args)),
         Command::Build(args) => on_runtime(&mut runtime::Builder::new_multi_thread(), build::run(args)),
+    }
+}
+
+fn version(machine_readable: bool) {
+    let text = format!("kiln v{}", env!("CARGO_PKG_VERSION"));
+    if !machine_readable {
+        return say(&text);
+    }
+    let now = jiff::Timestamp::now().as_second();
+    // Packer's spelling of the second.
+    let fields: [(&str, &[&str]); 4] = [
+        ("version", &[env!("CARGO_PKG_VERSION")]),
+        ("version-prelease", &[""]),
+        ("version-commit", &[""]),
+        ("ui", &["say", &text]),
+    ];
+    for (kind, data) in fields {
+        say(report::machine::line(now, "", kind, data).trim_end());
     }
 }
 

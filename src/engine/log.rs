@@ -1,7 +1,8 @@
 //! kiln's own log: `kiln.log` beside `runs/`, with what a person looks for who was not there.
 //!
 //! Everything goes through one writer that takes the secrets out, whoever logs it. With `PACKER_LOG` (not empty, not `0`) the
-//! lines, and more of them, go to standard error too, or to the file that `PACKER_LOG_PATH` names, as with Packer. Not here:
+//! lines, and more of them, go to standard error too, or to the file that `PACKER_LOG_PATH` names, as with Packer; the path alone
+//! is enough. Not here:
 //! the journal, which is the truth.
 
 use std::fs::File;
@@ -51,7 +52,8 @@ enum Elsewhere {
 /// When the log, or the file of `PACKER_LOG_PATH`, cannot be opened: the rest works all the same.
 pub fn install(state_dir: &Path) -> io::Result<()> {
     let env = |name| std::env::var_os(name).filter(|v: &std::ffi::OsString| !v.is_empty());
-    let told = env("PACKER_LOG").is_some_and(|v| v != "0");
+    // As in Packer, a path alone switches it on too.
+    let told = env("PACKER_LOG").map_or_else(|| env("PACKER_LOG_PATH").is_some(), |v| v != "0");
     let mut failed = None;
     let mut keep = |error: io::Error, path: &Path| {
         failed.get_or_insert_with(|| io::Error::new(error.kind(), format!("{}: {error}", path.display())));

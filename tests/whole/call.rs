@@ -96,6 +96,8 @@ fn commands_that_have_nothing_to_do_say_so_in_a_line() {
         assert_eq!(kiln.run([later, "x"]).expect(2).stderr.lines().count(), 1, "{later}");
     }
     assert!(kiln.run(["version"]).expect(0).stdout.starts_with("kiln v"));
+    let version = kiln.run(["-machine-readable", "version"]).expect(0).stdout;
+    assert!(version.lines().any(|l| l.split(',').skip(1).take(2).eq(["", "version"])), "{version}");
     assert!(kiln.run(["completions", "bash"]).expect(0).stdout.contains("complete"));
     assert!(kiln.run(["explain", "k0101"]).expect(0).stdout.contains("K0101"));
     kiln.run(["explain", "K9999"]).expect(2);

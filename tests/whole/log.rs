@@ -53,6 +53,10 @@ fn packer_log_shows_the_log_and_packer_log_path_says_where() {
     assert!(!ended.stderr.contains("started by kiln"), "{}", ended.stderr);
     let log = std::fs::read_to_string(kiln.work().join("packer.log")).expect("a log");
     assert!(log.contains("ended with status 1") && !log.contains(SECRET), "{log}");
+    std::fs::remove_file(kiln.work().join("packer.log")).expect("a log");
+    kiln.set("PACKER_LOG", "");
+    kiln.run(["build", "t.json"]).expect(1);
+    assert!(kiln.work().join("packer.log").exists(), "the path alone is enough");
     kiln.set("PACKER_LOG", "0");
     let ended = kiln.run(["build", "t.json"]).expect(1);
     assert!(!ended.stderr.contains("started by kiln"), "{}", ended.stderr);
