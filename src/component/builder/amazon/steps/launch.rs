@@ -203,32 +203,55 @@ async fn on_demand(work: &Work<'_>, request: &Request) -> Result<Started, Failur
 
 /// Sends it; again while AWS does not know the new key pair, group or instance profile yet.
 pub async fn send(work: &Work<'_>, call: RunInstancesFluentBuilder) -> Result<Started, Failure> {
-    let temporary = work.config.run.iam_instance_profile.is_empty()
-        && work.config.run.temporary_iam_instance_profile_policy_document.is_some();
-    let pair: KeyPair = work.cx.learnt(name::KEY_PAIR).unwrap_or_default();
-    let own_groups = work.cx.learnt::<Network>(name::NETWORK).unwrap_or_default().groups.is_empty();
-    let passes = |failure: &Failure| match code(failure) {
-        // What this run has just made is not known everywhere yet.
-        "InvalidKeyPair.NotFound" => pair.file.is_some(),
-        "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" => own_groups,
-        _ => temporary && is_about_profile(failure),
-    };
-    if temporary {
+    let own = Own::of(work);
+    if own.profile {
         work.cx.detail("Waiting for the change to propagate because of eventual consistency...");
     }
     let launched = work
-        .again(SETTLING, passes, || async {
-            match call.clone().send().await {
-                Ok(launched) => Ok(launched),
-                Err(e) => Err(work.region.failure(&e, "Error launching source instance").await),
-            }
-        })
+        .again(
+            SETTLING,
+            |failure| own.is_not_known_yet(failure),
+            || async {
+                match call.clone().send().await {
+                    Ok(launched) => Ok(launched),
+                    Err(e) => Err(work.region.failure(&e, "Error launching source instance").await),
+                }
+            },
+        )
         .await?;
     let instance = launched.instances().first();
     let id = instance.and_then(|i| i.instance_id()).filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Failure::other("AWS launched an instance but did not say which"))?;
     let private_address = instance.and_then(|i| i.private_ip_address()).map(str::to_owned);
     Ok(Started { id: id.to_owned(), private_address })
+}
+
+/// What this run has made for the machine, and AWS may not know everywhere yet.
+pub struct Own {
+    key: bool,
+    groups: bool,
+    profile: bool,
+}
+
+impl Own {
+    pub fn of(work: &Work<'_>) -> Self {
+        let run = &work.config.run;
+        Self {
+            key: work.cx.learnt::<KeyPair>(name::KEY_PAIR).unwrap_or_default().file.is_some(),
+            groups: work.cx.learnt::<Network>(name::NETWORK).unwrap_or_default().groups.is_empty(),
+            profile: run.iam_instance_profile.is_empty()
+                && run.temporary_iam_instance_profile_policy_document.is_some(),
+        }
+    }
+
+    /// Whether a launch failed for want of what is there.
+    pub fn is_not_known_yet(&self, failure: &Failure) -> bool {
+        match code(failure) {
+            "InvalidKeyPair.NotFound" => self.key,
+            "InvalidGroup.NotFound" | "InvalidSecurityGroupID.NotFound" => self.groups,
+            _ => self.profile && is_about_profile(failure),
+        }
+    }
 }
 
 /// Whether AWS says that there is no such instance profile.

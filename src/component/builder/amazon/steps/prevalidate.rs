@@ -89,6 +89,8 @@ async fn check_names(work: &Work<'_>) -> Result<(), Failure> {
         }
     }
     if work.replaces() {
+        // An old image may be replaced, one of this run may not.
+        claim(work, &regions)?;
         for (region, ids) in &taken {
             work.cx.detail(format!("AMI {} in {region} ({}) will be replaced", work.image_name(), ids.join(", ")));
         }

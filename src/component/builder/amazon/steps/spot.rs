@@ -78,13 +78,19 @@ async fn fleet(work: &Work<'_>, request: &Request, spot_tags: &Tags, template: &
     let id = made.launch_template().and_then(|t| t.launch_template_id()).unwrap_or_default();
     cx.created(&key, if id.is_empty() { template } else { id }).await?;
     cx.detail(format!("Created Spot Fleet launch template: {id}"));
+    let own = launch::Own::of(work);
+    let passes = |failure: &Failure| {
+        is_capacity(failure)
+            || own.is_not_known_yet(failure)
+            || (code(failure).starts_with("InvalidLaunchTemplate") && code(failure).contains(".NotFound"))
+    };
     // A fleet that got no machine is not asked for again under its token: that would tell of the same fleet.
     let mut tries = 0;
     let ask = || {
         tries += 1;
         create_fleet(work, request, template, work.token(&format!("fleet {tries}")))
     };
-    work.again(CAPACITY, is_capacity, ask).await
+    work.again(CAPACITY, passes, ask).await
 }
 
 async fn create_fleet(work: &Work<'_>, request: &Request, template: &str, token: String) -> Result<Started, Failure> {
