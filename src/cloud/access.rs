@@ -83,17 +83,6 @@ impl Polling {
     }
 }
 
-impl Access {
-    /// Whether anything but AWS itself is named as the EC2 endpoint, by the template or the environment.
-    #[must_use]
-    pub fn names_an_endpoint(&self) -> bool {
-        let set = |name: &str| std::env::var(name).is_ok_and(|v| !v.is_empty());
-        let ignored =
-            std::env::var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_ok_and(|v| v.eq_ignore_ascii_case("true"));
-        !self.custom_endpoint_ec2.is_empty() || (!ignored && (set("AWS_ENDPOINT_URL") || set("AWS_ENDPOINT_URL_EC2")))
-    }
-}
-
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let masked = |s: &str| if s.is_empty() { "" } else { "<hidden>" };

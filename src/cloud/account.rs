@@ -15,12 +15,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_ec2::config::SharedHttpClient;
-use tokio::sync::OnceCell;
+use aws_types::service_config::ServiceConfigKey;
+use tokio::sync::{OnceCell, broadcast};
 
 use super::access::Access;
 use super::credentials::{self, Kept};
 use super::failure::failure;
 use super::region::Region;
+use super::trouble::Troubles;
 use super::{http, public_address};
 use crate::run::Failure;
 
@@ -32,6 +34,7 @@ const TRIES: u32 = 10;
 pub struct Clouds {
     accounts: Mutex<HashMap<Access, Arc<OnceCell<Arc<Account>>>>>,
     public_address: OnceCell<Option<IpAddr>>,
+    troubles: Troubles,
 }
 
 impl Clouds {
@@ -42,7 +45,13 @@ impl Clouds {
     pub async fn account(&self, access: &Access) -> Result<Arc<Account>, Failure> {
         let cell =
             self.accounts.lock().unwrap_or_else(PoisonError::into_inner).entry(access.clone()).or_default().clone();
-        cell.get_or_try_init(|| Account::load(access.clone())).await.cloned()
+        cell.get_or_try_init(|| Account::load(access.clone(), &self.troubles)).await.cloned()
+    }
+
+    /// Hears from now on of every attempt of a call that got no answer and is made again, in words.
+    #[must_use]
+    pub fn troubles(&self) -> broadcast::Receiver<Arc<str>> {
+        self.troubles.listen()
     }
 
     /// This machine's public address as AWS's checkip service tells it; `None` when it does not within 3 seconds. Asked once a
@@ -65,15 +74,18 @@ pub struct Account {
 }
 
 impl Account {
-    async fn load(access: Access) -> Result<Arc<Self>, Failure> {
+    async fn load(access: Access, troubles: &Troubles) -> Result<Arc<Self>, Failure> {
         if access.access_key.is_empty() != access.secret_key.is_empty() {
             return Err(Failure::config("`access_key` and `secret_key` must both be set or both be left out"));
         }
-        let http = http::client(http::Trust::from_env(access.insecure_skip_tls_verify)?);
+        let bundle = credentials::profile_key(&access, "ca_bundle").await.map(|path| credentials::expand(&path));
+        let http = http::client(http::Trust::new(access.insecure_skip_tls_verify, bundle)?);
         let home = home_region(&access).await?;
         let provider = ProviderConfig::without_region()
             .with_region(Some(aws_sdk_ec2::config::Region::new(home.clone())))
             .with_http_client(http.clone());
+        // The provider above also asks metadata services, which need not be there: that is no trouble.
+        let http = troubles.told_of(http, tries(&access));
         let mut source = Kept::plain(credentials::base(&access, &provider, &home).await);
         if !access.mfa_code.is_empty() {
             let under = load_config(&access, &home, &http, SharedCredentialsProvider::new(source)).await;
@@ -134,7 +146,7 @@ impl Account {
     /// Whether EC2 is AWS's own: no other endpoint is named by the template, the environment or the profile.
     #[must_use]
     pub fn is_aws(&self) -> bool {
-        !self.access.names_an_endpoint() && self.config.endpoint_url().is_none()
+        self.access.custom_endpoint_ec2.is_empty() && ec2_endpoint(&self.config).is_none()
     }
 
     /// The account's number. Asked from STS once.
@@ -151,6 +163,13 @@ impl Account {
     }
 }
 
+/// The endpoint that the environment or the profile names for EC2 or for all services.
+fn ec2_endpoint(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id("EC2").profile("endpoint_url").env("AWS_ENDPOINT_URL").build();
+    let of_service = config.service_config().and_then(|s| s.load_config(key.ok()?));
+    of_service.or_else(|| config.endpoint_url().map(str::to_owned)).filter(|url| !url.is_empty())
+}
+
 /// The partition of a region: decided by the beginning of its name, as AWS names them.
 #[must_use]
 pub fn partition_of(region: &str) -> &'static str {
@@ -164,6 +183,21 @@ pub fn partition_of(region: &str) -> &'static str {
         ("eusc-", "aws-eusc"),
     ];
     STARTS.iter().find(|(start, _)| region.starts_with(start)).map_or("aws", |(_, partition)| partition)
+}
+
+/// How often a call is tried.
+fn tries(access: &Access) -> u32 {
+    access.max_retries.unwrap_or(TRIES).max(1)
+}
+
+/// Whether the environment or the profile names a region. Nothing is asked over the network.
+pub async fn region_is_set(profile: &str, shared_credentials_file: &str) -> bool {
+    let access = Access {
+        profile: profile.to_owned(),
+        shared_credentials_file: shared_credentials_file.to_owned(),
+        ..Access::default()
+    };
+    home_region(&access).await.is_ok()
 }
 
 async fn home_region(access: &Access) -> Result<String, Failure> {
@@ -196,7 +230,7 @@ async fn load_config(
         .region(aws_sdk_ec2::config::Region::new(home.to_owned()))
         .http_client(http.clone())
         .credentials_provider(credentials)
-        .retry_config(RetryConfig::standard().with_max_attempts(access.max_retries.unwrap_or(TRIES).max(1)))
+        .retry_config(RetryConfig::standard().with_max_attempts(tries(access)))
         .timeout_config(times)
         .profile_files(credentials::profile_files(access));
     if !access.profile.is_empty() {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::imds;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -15,6 +15,7 @@ use aws_credential_types::provider::{ProvideCredentials, Result as Provided, Sha
 use aws_runtime::env_config::file::{EnvConfigFileKind as FileKind, EnvConfigFiles};
 use aws_sdk_ec2::config::Region;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
+use aws_types::os_shim_internal::{Env, Fs};
 use tokio::sync::Mutex;
 
 use super::access::{Access, AssumeRole};
@@ -36,8 +37,15 @@ pub(super) fn profile_files(access: &Access) -> EnvConfigFiles {
     files.include_default_config_file(true).include_default_credentials_file(true).build()
 }
 
+/// A key of the profile that `access` or `AWS_PROFILE` names. Files that cannot be read have none: whoever needs them says so.
+pub(super) async fn profile_key(access: &Access, key: &str) -> Option<String> {
+    let name = Some(access.profile.clone()).filter(|p| !p.is_empty());
+    let set = profile::load(&Fs::real(), &Env::real(), &profile_files(access), name.map(Into::into)).await.ok()?;
+    set.get(key).map(str::to_owned).filter(|value| !value.is_empty())
+}
+
 /// `~/` at the beginning is the home folder.
-fn expand(path: &str) -> std::path::PathBuf {
+pub(super) fn expand(path: &str) -> std::path::PathBuf {
     match (path.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => path.into(),

@@ -4,6 +4,7 @@
 //! milliseconds, so a connector for TLS is made when the first `https` address is asked, not before.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,28 +28,34 @@ use crate::run::Failure;
 #[derive(Clone, Debug)]
 pub(super) enum Trust {
     System,
-    /// The PEM certificates of `AWS_CA_BUNDLE`, in place of the system's.
+    /// The PEM certificates of `AWS_CA_BUNDLE` or the profile's `ca_bundle`, in place of the system's.
     Bundle(Vec<u8>),
     /// Any certificate: `insecure_skip_tls_verify`.
     Nothing,
 }
 
 impl Trust {
+    /// `of_profile`: the profile's `ca_bundle`; `AWS_CA_BUNDLE` goes before it.
+    ///
     /// # Errors
-    /// When the file of `AWS_CA_BUNDLE` cannot be read.
-    pub(super) fn from_env(insecure: bool) -> Result<Self, Failure> {
+    /// When the file of certificates cannot be read, or holds none.
+    pub(super) fn new(insecure: bool, of_profile: Option<PathBuf>) -> Result<Self, Failure> {
         if insecure {
             return Ok(Self::Nothing);
         }
-        let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|p| !p.is_empty()) else { return Ok(Self::System) };
-        let path = std::path::PathBuf::from(path);
+        let of_env = std::env::var_os("AWS_CA_BUNDLE").filter(|p| !p.is_empty()).map(PathBuf::from);
+        let (path, by) = match (of_env, of_profile) {
+            (Some(path), _) => (path, "AWS_CA_BUNDLE"),
+            (None, Some(path)) => (path, "`ca_bundle` of the profile"),
+            (None, None) => return Ok(Self::System),
+        };
         let pem = std::fs::read(&path).map_err(|e| {
-            Failure::config(format!("cannot read the certificates of AWS_CA_BUNDLE, `{}`: {e}", path.display()))
-                .help("correct AWS_CA_BUNDLE or unset it")
+            Failure::config(format!("cannot read the certificates of {by}, `{}`: {e}", path.display()))
+                .help(format!("correct {by}, or remove it"))
         })?;
         if !pem.windows(11).any(|w| w == b"-----BEGIN ") {
-            return Err(Failure::config(format!("`{}` of AWS_CA_BUNDLE holds no PEM certificate", path.display()))
-                .help("name a file of certificates in PEM form, or unset AWS_CA_BUNDLE"));
+            return Err(Failure::config(format!("`{}` of {by} holds no PEM certificate", path.display()))
+                .help(format!("name a file of certificates in PEM form, or remove {by}")));
         }
         Ok(Self::Bundle(pem))
     }

@@ -21,10 +21,11 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trouble;
 pub mod watch;
 
 pub use access::{Access, AssumeRole, Polling};
-pub use account::{Account, Clouds, partition_of};
+pub use account::{Account, Clouds, partition_of, region_is_set};
 pub use failure::{code_of, failure, is_not_found, is_throttled};
 pub use region::Region;
 pub use token::client_token;

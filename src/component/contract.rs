@@ -52,6 +52,10 @@ pub struct CheckContext<'a> {
     pub diagnostics: &'a mut Vec<Diagnostic>,
     /// Asks whether a local file exists; `None` while nobody has answered: then nothing may be reported.
     pub file_exists: &'a mut dyn FnMut(&str) -> Option<bool>,
+    /// Asks whether the environment or this profile (of this credentials file) names an AWS region; `None`: nobody has answered.
+    pub region_set: &'a mut dyn FnMut(&str, &str) -> Option<bool>,
+    /// For a build: what it could not do is an error, where a validation warns.
+    pub build: bool,
     /// The names of this template's builders as `only` means them.
     pub builder_names: &'a [String],
 }
@@ -187,6 +191,8 @@ pub struct Machine {
     /// The keys by which hosts are known again on every reconnect.
     pub host_keys: Arc<crate::remote::HostKeys>,
     communicator: std::sync::Mutex<Option<Arc<dyn Communicator>>>,
+    /// What `{{build …}}` gives besides what was learnt; never written down.
+    unwritten: std::sync::Mutex<BTreeMap<&'static str, String>>,
     learnt: std::sync::Mutex<Learnt>,
 }
 
@@ -196,8 +202,11 @@ pub trait Facts: Send + Sync {
     /// # Errors
     /// A failure of kind `Journal` when it cannot be written; then nothing may be made.
     fn record(&self, fact: Fact) -> BoxFuture<'_, Result<(), Failure>>;
-    /// Bytes that a machine or script printed; redacted and cut by the engine.
+    /// Bytes that a machine or script printed; redacted and cut by the engine. Returns at once.
     fn output(&self, stream: Stream, bytes: &[u8]);
+    /// What to wait for before more output is given; `None`: there is room now. Who prints without end asks this each time,
+    /// or memory would fill with what the disk has not taken yet.
+    fn room(&self) -> Option<BoxFuture<'static, ()>>;
     /// A value that must never appear from now on (a password that AWS made).
     fn hide(&self, secret: &str);
     /// Asks a person; gives the default at once where nobody can answer. Ends early when the step is cancelled.
@@ -219,6 +228,15 @@ impl Machine {
     #[must_use]
     pub fn communicator(&self) -> Option<Arc<dyn Communicator>> {
         self.communicator.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    #[must_use]
+    pub fn unwritten(&self) -> BTreeMap<&'static str, String> {
+        self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub fn set_unwritten(&self, values: BTreeMap<&'static str, String>) {
+        *self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = values;
     }
 
     pub fn set_communicator(&self, communicator: Option<Arc<dyn Communicator>>) {

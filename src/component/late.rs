@@ -23,6 +23,7 @@ pub fn dot<'a>(cx: &StepContext, extra: impl IntoIterator<Item = (&'a str, Strin
     let mut values: Map<String, Json> = NOT_HERE.iter().map(|(k, v)| ((*k).to_owned(), Json::from(*v))).collect();
     values.insert("PackerRunUUID".into(), run_uuid(cx).into());
     values.extend(cx.learnt::<Map<String, Json>>(BUILD_VALUES).unwrap_or_default());
+    values.extend(cx.machine.unwritten().into_iter().map(|(k, v)| (k.to_owned(), Json::from(v))));
     values.extend(extra.into_iter().map(|(k, v)| (k.to_owned(), Json::from(v))));
     Json::Object(values)
 }
@@ -35,6 +36,9 @@ pub fn render(cx: &StepContext, field: &str, text: &str, dot: &Json) -> Result<S
     if !text.contains("{{") {
         return Ok(text.to_owned());
     }
+    if text.contains("SSHPrivateKey") {
+        hide_private_key(cx);
+    }
     let (cwd, template_dir) = (cx.cwd.to_string_lossy(), cx.template_dir.to_string_lossy());
     let scope = LateScope {
         dot,
@@ -46,6 +50,13 @@ pub fn render(cx: &StepContext, field: &str, text: &str, dot: &Json) -> Result<S
         build_type: &cx.build.builder_type,
     };
     render_late(text, &scope).map_err(|e| Failure::config(format!("`{field}` cannot be rendered: {e}")))
+}
+
+/// From here on a script has the key, and may print it. A terminal or an editor breaks its lines anew: each is hidden by itself.
+fn hide_private_key(cx: &StepContext) {
+    let values = cx.machine.unwritten();
+    let lines = values.get("SSHPrivateKey").into_iter().flat_map(|key| key.lines());
+    lines.filter(|line| !line.starts_with("-----")).for_each(|line| cx.facts.hide(line));
 }
 
 /// Adds to what `{{build …}}` gives; durable when it returns.

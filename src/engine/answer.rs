@@ -35,6 +35,13 @@ async fn answer_with(question: &Question, cwd: &Path, deadline: Duration, env: E
                 Ok(text) => Answer::Text(text),
                 Err(e) => Answer::Failed(format!("cannot read `{path}`: {e}")),
             },
+            Question::AwsRegion { profile, shared_credentials_file } => {
+                if crate::cloud::region_is_set(profile, shared_credentials_file).await {
+                    Answer::Yes
+                } else {
+                    Answer::No
+                }
+            }
             Question::Vault { path, key } => told(vault::read(path, key, env).await),
             Question::ConsulKey { path } => told(consul::read(path, env).await),
             Question::SecretsManager { name, key, raw } => {
@@ -54,7 +61,9 @@ fn told(result: Result<String, String>) -> Answer {
 /// What to look at when nobody answers.
 fn reach(question: &Question) -> &'static str {
     match question {
-        Question::FileExists { .. } | Question::FileContent { .. } => "is the file on a network drive?",
+        Question::FileExists { .. } | Question::FileContent { .. } | Question::AwsRegion { .. } => {
+            "is the file on a network drive?"
+        }
         Question::Vault { .. } => "does VAULT_ADDR name a server that can be reached?",
         Question::ConsulKey { .. } => "does CONSUL_HTTP_ADDR name a server that can be reached?",
         Question::SecretsManager { .. } => "are AWS credentials and a region set, and can AWS be reached?",

@@ -3,6 +3,7 @@
 //! A provisioner is decoded once for each build that it runs in, since `override`, `build_name` and the like may change it;
 //! what is wrong with it is said once.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
@@ -309,24 +310,27 @@ impl<'a> Checker<'a> {
     /// The component's own rules over several fields.
     fn rules(&mut self, found: Entry, config: &Json, decoded: &Decoded) {
         let mut diagnostics = Vec::new();
-        let mut questions = Vec::new();
+        let questions = RefCell::new(Vec::new());
         let answers = &self.inputs.answers;
-        let mut file_exists = |path: &str| {
-            let question = Question::FileExists { path: path.to_owned() };
-            match answers.get(&question) {
-                Some(Answer::Yes) => Some(true),
-                Some(Answer::No) => Some(false),
-                Some(_) => None,
-                None => {
-                    questions.push(question);
-                    None
-                }
+        let ask = |question: Question| match answers.get(&question) {
+            Some(Answer::Yes) => Some(true),
+            Some(Answer::No) => Some(false),
+            Some(_) => None,
+            None => {
+                questions.borrow_mut().push(question);
+                None
             }
+        };
+        let mut file_exists = |path: &str| ask(Question::FileExists { path: path.to_owned() });
+        let mut region_set = |profile: &str, file: &str| {
+            ask(Question::AwsRegion { profile: profile.to_owned(), shared_credentials_file: file.to_owned() })
         };
         let mut cx = CheckContext {
             places: &decoded.places,
             diagnostics: &mut diagnostics,
             file_exists: &mut file_exists,
+            region_set: &mut region_set,
+            build: self.purpose == Purpose::Build,
             builder_names: &self.builder_names,
         };
         match found {
@@ -339,7 +343,7 @@ impl<'a> Checker<'a> {
             name_unset_env(diagnostic, decoded);
         }
         self.evaluation.diagnostics.append(&mut diagnostics);
-        self.evaluation.questions.append(&mut questions);
+        self.evaluation.questions.append(&mut questions.into_inner());
     }
 }
 

@@ -12,6 +12,11 @@ pub enum Question {
     FileContent {
         path: String,
     },
+    /// Does the environment or the profile name an AWS region? Empty: the usual profile, the usual files.
+    AwsRegion {
+        profile: String,
+        shared_credentials_file: String,
+    },
     Vault {
         path: String,
         key: String,

@@ -25,6 +25,7 @@ pub const SSH_PORT: u16 = 2222;
 pub struct Cloud {
     pub dir: tempfile::TempDir,
     pub port: u16,
+    tls: bool,
     pid: u64,
 }
 
@@ -66,18 +67,27 @@ fn python() -> PathBuf {
 
 impl Cloud {
     pub fn start() -> Self {
+        Self::ordered(false)
+    }
+
+    /// One that is reached by TLS; [`Self::authority`] vouches for it.
+    pub fn with_tls() -> Self {
+        Self::ordered(true)
+    }
+
+    fn ordered(tls: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("kiln-cloud").tempdir().expect("a temporary folder");
         let mut clouds = CLOUDS.get_or_init(|| Mutex::new(Clouds::start())).lock().expect("not poisoned");
         clouds.count += 1;
         // Test binaries may run side by side: their machines must not share addresses.
         let net = (std::process::id() % 700) * 75 + clouds.count % 75;
-        let order = json!({ "dir": dir.path(), "net": net, "ssh_port": SSH_PORT });
+        let order = json!({ "dir": dir.path(), "net": net, "ssh_port": SSH_PORT, "tls": tls });
         writeln!(clouds.orders, "{order}").expect("the cloud takes orders");
         let mut answer = String::new();
         clouds.answers.read_line(&mut answer).expect("readable");
         let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|e| panic!("the cloud said {answer:?}: {e}"));
         let port = answer["port"].as_u64().and_then(|p| u16::try_from(p).ok()).expect("a port");
-        Self { dir, port, pid: answer["pid"].as_u64().expect("a pid") }
+        Self { dir, port, tls, pid: answer["pid"].as_u64().expect("a pid") }
     }
 
     /// With faults or delays from the first call on; see `tests/support/cloud/front.py`.
@@ -95,7 +105,12 @@ impl Cloud {
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http{}://127.0.0.1:{}", if self.tls { "s" } else { "" }, self.port)
+    }
+
+    /// The certificate of the authority, where it is reached by TLS.
+    pub fn authority(&self) -> PathBuf {
+        self.dir.path().join("ca.pem")
     }
 
     /// All that exists beyond what the cloud comes with.
@@ -123,7 +138,13 @@ impl Cloud {
         self.control("POST", &format!("profile?name={name}"));
     }
 
+    /// The user has an MFA device.
+    pub fn mfa_device(&self, name: &str) {
+        self.control("POST", &format!("mfa?name={name}"));
+    }
+
     fn control(&self, method: &str, what: &str) -> Value {
+        assert!(!self.tls, "orders go by plain HTTP");
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the cloud answers");
         write!(stream, "{method} /_test/{what} HTTP/1.0\r\nContent-Length: 0\r\n\r\n").expect("writable");
         let mut answer = String::new();
@@ -132,7 +153,7 @@ impl Cloud {
         serde_json::from_str(body).unwrap_or_else(|e| panic!("{answer:?}: {e}"))
     }
 
-    /// Every call so far: `{"action", "fields", "region", "status"}`.
+    /// Every call so far: `{"action", "fields", "region", "key", "status"}`.
     pub fn calls(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.dir.path().join("calls.jsonl")).unwrap_or_default();
         text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()

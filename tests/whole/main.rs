@@ -3,15 +3,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod amazon;
 mod call;
 mod cancel;
+mod credentials;
 mod faults;
 mod held;
 mod kill;
 mod log;
 mod names;
+mod network;
 mod on_error;
 mod outcome;
+mod output;
 mod secrets;
 mod seed;
 mod templates;

@@ -121,3 +121,32 @@ fn a_mistake_in_a_secret_field_is_shown_without_its_value() {
     let ended = kiln.run(["validate", "t.json"]).expect(2);
     assert_hidden("standard error", ended.stderr.as_bytes());
 }
+
+#[test]
+fn the_temporary_key_reaches_scripts_that_ask_for_it_and_no_log() {
+    let cloud = Cloud::start();
+    let kiln = Kiln::on(&cloud);
+    kiln.file(
+        "t.json",
+        text(&web(&[shell(&[
+            "echo '{{build `SSHPrivateKey`}}' > key; chmod 600 key; ssh-keygen -y -f key > pub",
+            "case '{{build `SSHPublicKey`}}' in *\"$(cut -d' ' -f2 pub)\"*) echo they fit ;; esac",
+            "echo \"[{{build `Password`}}] [{{build `WinRMPassword`}}]\"",
+            "cat key",
+        ])])),
+    );
+    let ended = kiln.run(["build", "t.json"]).expect(0);
+    assert!(ended.stdout.contains("web: they fit") && ended.stdout.contains("web: [] []"), "{}", ended.stdout);
+    let machines = std::fs::read_dir(cloud.dir.path().join("machines")).expect("a machine").flatten();
+    let key =
+        machines.into_iter().find_map(|m| std::fs::read_to_string(m.path().join("home/key")).ok()).expect("the key");
+    let lines: Vec<&str> = key.lines().filter(|l| !l.is_empty() && !l.starts_with("-----")).collect();
+    assert!(lines.len() > 3, "{key}");
+    let written = kiln.written();
+    for line in lines {
+        assert!(!ended.stdout.contains(line), "{}", ended.stdout);
+        for (path, bytes) in &written {
+            assert!(!String::from_utf8_lossy(bytes).contains(line), "{} has the key", path.display());
+        }
+    }
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::login;
 use crate::component::communicator::{CommunicatorConfig, Kind};
 use crate::component::contract::StepContext;
 use crate::component::late::learn_build_values;
@@ -71,6 +72,7 @@ pub async fn connect(
     cx.say("Connected to SSH!");
     let port = config.port(env_port).to_string();
     let user = config.ssh_username.clone();
+    cx.machine.set_unwritten(login::values(config, keys.temporary.as_deref()).await);
     learn_build_values(cx, [("Host", host), ("Port", port), ("User", user), ("ConnType", "ssh".into())]).await?;
     Ok(link)
 }

@@ -3,4 +3,5 @@
 pub mod amazon;
 pub mod connect;
 pub mod file;
+pub mod login;
 pub mod null;

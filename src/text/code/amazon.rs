@@ -44,4 +44,5 @@ codes! {
     ZONE_ELSEWHERE = "K0651";
     DEVICE_TWICE = "K0652";
     IOPS_IGNORED = "K0653";
+    NO_REGION = "K0654";
 }

@@ -12,7 +12,7 @@ Faults come from DIR/faults.json, read anew at every call:
 
 Control: GET /_test/state, POST /_test/stop?id=I (the guest powers off), /_test/cut?id=I (its connections break),
 /_test/reboot?id=I&down=S,
-/_test/profile?name=N (an instance profile exists).
+/_test/profile?name=N (an instance profile exists), /_test/mfa?name=N (the user has an MFA device).
 """
 import io
 import json
@@ -22,6 +22,7 @@ import threading
 import time
 import urllib.parse
 
+import credentials
 import gaps
 
 
@@ -47,11 +48,18 @@ class Front:
             answer = json.dumps(self.control(path[7:], environ)).encode()
             start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
             return [answer]
+        headers = {k[5:].replace("_", "-").title(): v for k, v in environ.items() if k.startswith("HTTP_")}
+        given = credentials.answer(environ["REQUEST_METHOD"], path, headers)
+        if given:
+            self.log.write(json.dumps({"action": path, "fields": headers, "status": given[0]}) + "\n")
+            start_response(f"{given[0]} -", [("Content-Type", "application/json"), ("Content-Length", str(len(given[1]))),
+                                             ("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "21600")])
+            return [given[1].encode()]
         query = urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
         fields = dict(query)
         action = fields.pop("Action", path)
-        scope = re.search(r"Credential=[^/]*/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-        region = scope[1] if scope else "us-east-1"
+        scope = re.search(r"Credential=([^/]*)/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        key, region, service = scope.groups() if scope else ("", "us-east-1", "sts")
         faults = self.faults()
         time.sleep(faults.get("latency_ms", 0) / 1000)
         with self.lock:
@@ -61,12 +69,12 @@ class Front:
         refused = self.refusal(faults, action, fields, call, nth)
         if refused:
             status, code, message = refused
-            headers, out = [("Content-Type", "text/xml")], error_body(code, message)
+            headers, out = [("Content-Type", "text/xml")], error_body(service, code, message)
         else:
             body = urllib.parse.urlencode(gaps.without_what_moto_refuses(query)).encode()
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
             status, headers, out = self.ask_moto(environ)
-        self.log.write(json.dumps({"n": call, "at": time.time(), "region": region, "action": action, "fields": fields,
+        self.log.write(json.dumps({"n": call, "at": time.time(), "region": region, "key": key, "action": action, "fields": fields,
                                    "status": status, "refused": bool(refused)}) + "\n")
         headers = [h for h in headers if h[0].lower() not in ("content-length", "connection")]
         start_response(f"{status} -", [*headers, ("Content-Length", str(len(out)))])
@@ -112,6 +120,8 @@ class Front:
                 gaps.power_off(query["id"])
             elif what == "profile":
                 gaps.instance_profile(query["name"])
+            elif what == "mfa":
+                gaps.mfa_device(query["name"])
             elif what == "cut":
                 self.machines.cut(query["id"])
             elif what == "reboot":
@@ -119,6 +129,9 @@ class Front:
         return {}
 
 
-def error_body(code, message):
+def error_body(service, code, message):
+    if service != "ec2":
+        return (f'<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>'
+                "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>").encode()
     return (f'<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error><Code>{code}</Code><Message>{message}</Message>'
             "</Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>").encode()

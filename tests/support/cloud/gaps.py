@@ -222,6 +222,16 @@ def instance_profile(name):
     iam_backends["123456789012"]["aws"].create_instance_profile(name=name, path="/", role_names=[])
 
 
+def mfa_device(name):
+    """moto knows no user behind an access key that it did not make: everyone has this device."""
+    from datetime import datetime
+    from types import SimpleNamespace
+
+    from moto.iam.models import IAMBackend
+    device = SimpleNamespace(serial_number=f"arn:aws:iam::123456789012:mfa/{name}", enable_date=datetime(2026, 1, 1))
+    IAMBackend.list_mfa_devices = lambda self, user_name: [device]
+
+
 def tags(thing):
     return {t["key"]: t["value"] for t in thing.get_tags()}
 

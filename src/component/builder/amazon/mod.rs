@@ -17,6 +17,7 @@ mod steps;
 mod tags;
 mod work;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aws_sdk_ec2::types::Tag;
@@ -31,6 +32,7 @@ use crate::component::communicator::Kind as Communication;
 use crate::component::config::decode_known;
 use crate::component::contract::{
     Builder, CheckContext, Learnt, Outline, OutlineStep, ReleaseContext, ResourceKind, StepContext, StepFuture,
+    StepResult,
 };
 use crate::run::{Artifact, Failure, Image, Resource};
 use crate::schema::{Component, Kind};
@@ -68,11 +70,11 @@ impl Builder for Ebs {
     }
 
     fn step<'a>(&'a self, id: &'a str, config: &'a Json, cx: &'a StepContext) -> StepFuture<'a> {
-        Box::pin(async move { steps::take(id, &Work::open(config, cx).await?).await })
+        Box::pin(telling(cx, async move { steps::take(id, &Work::open(config, cx).await?).await }))
     }
 
     fn reconnect<'a>(&'a self, config: &'a Json, cx: &'a StepContext) -> StepFuture<'a> {
-        Box::pin(async move { steps::reconnect(&Work::open(config, cx).await?).await })
+        Box::pin(telling(cx, async move { steps::reconnect(&Work::open(config, cx).await?).await }))
     }
 
     fn artifact(&self, _config: &Json, learnt: &Learnt) -> Option<Artifact> {
@@ -86,6 +88,24 @@ impl Builder for Ebs {
 
     fn renew<'a>(&'a self, owned: &'a [Resource], cx: &'a ReleaseContext) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(renew(owned, cx))
+    }
+}
+
+/// Takes a step, and says meanwhile what keeps its calls from AWS, each trouble once.
+async fn telling(cx: &StepContext, step: impl Future<Output = StepResult>) -> StepResult {
+    let mut troubles = cx.clouds.troubles();
+    let mut told = BTreeSet::new();
+    let mut step = std::pin::pin!(step);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut step => return result,
+            Ok(trouble) = troubles.recv() => {
+                if told.insert(trouble.clone()) {
+                    cx.detail(&*trouble);
+                }
+            }
+        }
     }
 }
 

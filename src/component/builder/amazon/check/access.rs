@@ -64,6 +64,7 @@ pub(super) fn check(config: &AmazonEbs, rules: &mut Rules<'_, '_>) {
         rules.exclusive(code::VAULT_AND_KEY, "access_key", "vault_aws_engine", "keep one of them");
         rules.hide();
     }
+    region(config, rules);
     if !access.custom_endpoint_ec2.is_empty() || !rules.known(&["custom_endpoint_ec2"]) {
         return;
     }
@@ -77,6 +78,28 @@ pub(super) fn check(config: &AmazonEbs, rules: &mut Rules<'_, '_>) {
             None => "a region is named like `us-east-1` or `eu-central-1`".to_owned(),
         };
         rules.warn(code::REGION_NAME, &path, format!("`{region}` does not look like a region"), help);
+    }
+}
+
+/// A region must come from somewhere. A validation may run where the environment of the build is not.
+fn region(config: &AmazonEbs, rules: &mut Rules<'_, '_>) {
+    let access = &config.access;
+    if !access.region.is_empty() || !rules.known(&["region", "profile", "shared_credentials_file"]) {
+        return;
+    }
+    if (rules.cx.region_set)(&access.profile, &access.shared_credentials_file) != Some(false) {
+        return;
+    }
+    let help = if access.profile.is_empty() {
+        "set `region`, or AWS_REGION where the build runs".to_owned()
+    } else {
+        format!("set `region`, AWS_REGION where the build runs, or `region` in the profile `{}`", access.profile)
+    };
+    let message = "no AWS region is set: not here, not in the environment, not in the profile";
+    if rules.cx.build {
+        rules.error(code::NO_REGION, "region", message, help);
+    } else {
+        rules.warn(code::NO_REGION, "region", message, help);
     }
 }
 

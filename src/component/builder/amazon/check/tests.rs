@@ -51,6 +51,8 @@ fn findings(changes: &Json, unknown: &[&str]) -> Vec<Diagnostic> {
         places: &places,
         diagnostics: &mut diagnostics,
         file_exists: &mut file_exists,
+        region_set: &mut |profile, _| Some(profile == "with-region"),
+        build: false,
         builder_names: &[],
     };
     amazon_ebs(&decode_known::<AmazonEbs>(&config), &mut cx);
@@ -71,6 +73,8 @@ fn table() -> Vec<(Code, Json, Json)> {
     let tags: serde_json::Map<String, Json> = (0..51).map(|i| (format!("t{i}"), json!("v"))).collect();
     let key = "alias/images";
     vec![
+        (code::NO_REGION, json!({"region": null}), json!({"region": null, "profile": "with-region"})),
+        (code::NO_REGION, json!({"region": ""}), json!({})),
         (code::NAME_LENGTH, json!({"ami_name": "ab"}), json!({"ami_name": "abc"})),
         (code::NAME_LENGTH, json!({"ami_name": long}), json!({"ami_name": long[..128]})),
         (code::NAME_LENGTH, json!({"ami_name": ""}), json!({"ami_name": null})),
