@@ -7,8 +7,12 @@ use std::time::Duration;
 const SERVICE: &str = "https://checkip.amazonaws.com";
 
 pub(super) async fn ask() -> Option<IpAddr> {
+    ask_at(SERVICE).await
+}
+
+async fn ask_at(service: &str) -> Option<IpAddr> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().ok()?;
-    let text = client.get(SERVICE).send().await.ok()?.error_for_status().ok()?.text().await.ok()?;
+    let text = client.get(service).send().await.ok()?.error_for_status().ok()?.text().await.ok()?;
     usable(&text)
 }
 
@@ -19,7 +23,18 @@ fn usable(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::usable;
+    use super::*;
+    use crate::cloud::testing::Endpoint;
+
+    #[tokio::test]
+    async fn an_answer_that_is_none_is_not_believed() {
+        for (answer, address) in
+            [((200, "203.0.113.9\n"), Some("203.0.113.9")), ((200, "sign in"), None), ((500, "203.0.113.9"), None)]
+        {
+            let endpoint = Endpoint::start(move |_, _| (answer.0, answer.1.to_owned())).await;
+            assert_eq!(ask_at(&endpoint.url).await, address.map(|a| a.parse().unwrap()), "{answer:?}");
+        }
+    }
 
     #[test]
     fn only_real_addresses_are_taken() {

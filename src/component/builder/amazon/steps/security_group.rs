@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::json;
 
 use crate::cloud::failure;
+use crate::component::builder::amazon::config::AmazonEbs;
 use crate::component::builder::amazon::learnt::{Network, name};
 use crate::component::builder::amazon::names;
 use crate::component::builder::amazon::resource::SECURITY_GROUP;
@@ -74,38 +75,64 @@ pub async fn open_to_route(work: &Work<'_>, machine: Option<&str>) -> Result<(),
 
 async fn sources(work: &Work<'_>) -> Sources {
     let config = &work.config;
-    let comm = &config.communicator;
-    let any = if config.network.ssh_interface == "ipv6" { "::/0" } else { "0.0.0.0/0" };
-    if comm.kind() == Kind::None {
-        return Sources::Nobody;
-    }
-    if !config.network.temporary_security_group_source_cidrs.is_empty() {
-        if config.network.temporary_security_group_source_public_ip {
-            work.cx.detail("temporary_security_group_source_public_ip is ignored: the template names the networks");
+    let any = if wants_ipv6(config) { "::/0" } else { "0.0.0.0/0" };
+    let why = match decide(config, work.account.is_aws(), work.cx.options.ask_public_address) {
+        Decision::Known(sources) => {
+            let network = &config.network;
+            if network.temporary_security_group_source_public_ip
+                && !network.temporary_security_group_source_cidrs.is_empty()
+            {
+                work.cx.detail("temporary_security_group_source_public_ip is ignored: the template names the networks");
+            }
+            return sources;
         }
-        return Sources::Networks(config.network.temporary_security_group_source_cidrs.clone());
-    }
-    let asked_for = config.network.temporary_security_group_source_public_ip;
-    let through_another = !comm.ssh_bastion_host.is_empty() || !comm.ssh_proxy_host.is_empty();
-    if through_another && !asked_for {
-        warn_open(work, "the connection comes from a bastion or proxy, whose address is not known here");
-        return Sources::Networks(vec![any.to_owned()]);
-    }
-    if ["private_ip", "private_dns"].contains(&config.network.ssh_interface.as_str()) && !asked_for {
-        return Sources::RouteToMachine;
-    }
-    if asked_for || (work.account.is_aws() && work.cx.options.ask_public_address) {
-        if let Some(address) = work.cx.clouds.public_address().await {
+        Decision::Ask => {
             // A machine with an IPv6 interface only cannot be reached from an IPv4 address, nor the other way round.
-            if address.is_ipv6() == (config.network.ssh_interface == "ipv6") {
+            let address = work.cx.clouds.public_address().await.filter(|a| a.is_ipv6() == wants_ipv6(config));
+            if let Some(address) = address {
                 return Sources::Networks(vec![single(address)]);
             }
+            "this host's public address cannot be told"
         }
-        warn_open(work, "this host's public address cannot be told");
-    } else {
-        warn_open(work, "this host's public address was not asked for");
-    }
+        Decision::Open(why) => why,
+    };
+    warn_open(work, why);
     Sources::Networks(vec![any.to_owned()])
+}
+
+/// Where the networks come from that may reach the machine.
+#[derive(Debug, PartialEq, Eq)]
+enum Decision {
+    Known(Sources),
+    /// This host's public address, as AWS tells it.
+    Ask,
+    /// Every address, and why.
+    Open(&'static str),
+}
+
+/// `is_aws`: the build talks to AWS itself. `may_ask`: the settings let AWS be asked for this host's public address.
+fn decide(config: &AmazonEbs, is_aws: bool, may_ask: bool) -> Decision {
+    let (comm, network) = (&config.communicator, &config.network);
+    if comm.kind() == Kind::None {
+        return Decision::Known(Sources::Nobody);
+    }
+    if !network.temporary_security_group_source_cidrs.is_empty() {
+        return Decision::Known(Sources::Networks(network.temporary_security_group_source_cidrs.clone()));
+    }
+    if network.temporary_security_group_source_public_ip {
+        return Decision::Ask;
+    }
+    if !comm.ssh_bastion_host.is_empty() || !comm.ssh_proxy_host.is_empty() {
+        return Decision::Open("the connection comes from a bastion or proxy, whose address is not known here");
+    }
+    if ["private_ip", "private_dns"].contains(&network.ssh_interface.as_str()) {
+        return Decision::Known(Sources::RouteToMachine);
+    }
+    if is_aws && may_ask { Decision::Ask } else { Decision::Open("this host's public address was not asked for") }
+}
+
+fn wants_ipv6(config: &AmazonEbs) -> bool {
+    config.network.ssh_interface == "ipv6"
 }
 
 fn warn_open(work: &Work<'_>, why: &str) {
@@ -161,6 +188,32 @@ fn local_address_towards(other: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_aws_itself_is_asked_for_this_hosts_address_and_only_where_that_is_allowed() {
+        let plain = AmazonEbs::default();
+        assert_eq!(decide(&plain, true, true), Decision::Ask);
+        for (is_aws, may_ask) in [(true, false), (false, true), (false, false)] {
+            assert!(matches!(decide(&plain, is_aws, may_ask), Decision::Open(_)), "{is_aws} {may_ask}");
+        }
+        let mut asked_for = AmazonEbs::default();
+        asked_for.network.temporary_security_group_source_public_ip = true;
+        assert_eq!(decide(&asked_for, false, false), Decision::Ask, "the template goes before the setting");
+    }
+
+    #[test]
+    fn what_the_template_says_makes_asking_needless() {
+        let mut config = AmazonEbs::default();
+        config.network.ssh_interface = "private_ip".into();
+        assert_eq!(decide(&config, true, true), Decision::Known(Sources::RouteToMachine));
+        config.communicator.ssh_bastion_host = "b".into();
+        assert!(matches!(decide(&config, true, true), Decision::Open(why) if why.contains("bastion")));
+        config.network.temporary_security_group_source_cidrs = vec!["10.0.0.0/8".into()];
+        config.network.temporary_security_group_source_public_ip = true;
+        assert_eq!(decide(&config, true, true), Decision::Known(Sources::Networks(vec!["10.0.0.0/8".into()])));
+        config.communicator.communicator = "none".into();
+        assert_eq!(decide(&config, true, true), Decision::Known(Sources::Nobody));
+    }
 
     #[test]
     fn an_address_alone_is_a_network_of_one() {
