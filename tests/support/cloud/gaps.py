@@ -56,6 +56,7 @@ def install(front, machines):
     machine_life()
     images()
     client_tokens()
+    profiles()
 
 
 def without_what_moto_refuses(query):
@@ -207,6 +208,21 @@ def client_tokens():
         return answers[token]
 
     InstanceResponse.run_instances = run_once
+
+
+def profiles():
+    """AWS answers NoSuchEntity where a role is to leave a profile that it is not in; moto breaks down."""
+    from moto.iam.exceptions import NotFoundException
+    from moto.iam.models import IAMBackend
+    remove = IAMBackend.remove_role_from_instance_profile
+
+    def remove_role(self, profile_name, role_name):
+        try:
+            return remove(self, profile_name, role_name)
+        except ValueError:
+            raise NotFoundException(f"Role {role_name} not found in instance profile {profile_name}.") from None
+
+    IAMBackend.remove_role_from_instance_profile = remove_role
 
 
 def power_off(identity):
