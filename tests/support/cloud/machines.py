@@ -154,15 +154,20 @@ class Machines:
 
 
 def kill_tree(pid):
-    """Ends a process and its descendants (sshd's children leave its process group)."""
+    """Ends a process and its descendants (sshd's children leave its process group). Itself first: a shell that saw its command
+    end would tell of that, and the link must break before."""
+    for each in below(pid):
+        try:
+            os.kill(each, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def below(pid):
+    """A process and its descendants, from the top."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as f:
             children = [int(c) for c in f.read().split()]
     except OSError:
         children = []
-    for child in children:
-        kill_tree(child)
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    return [pid, *(p for child in children for p in below(child))]
