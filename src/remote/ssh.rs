@@ -44,6 +44,20 @@ pub(super) struct Link {
     sftp: Mutex<Kept>,
 }
 
+/// Closes SFTP when it goes away, unless all was done.
+struct Tidy<'a> {
+    link: &'a Link,
+    armed: bool,
+}
+
+impl Drop for Tidy<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.link.give_up_sftp();
+        }
+    }
+}
+
 /// What is known of SFTP in a session: its server on the machine costs as much to start as a command.
 enum Kept {
     Nothing,
@@ -205,6 +219,14 @@ impl Link {
         until(cancel, starting).await
     }
 
+    /// Does a transfer. One that breaks off leaves files open at the machine, and writes that nobody waits for.
+    async fn transfer(&self, work: impl Future<Output = Result<(), RemoteError>>) -> Result<(), RemoteError> {
+        let mut broken_off = Tidy { link: self, armed: true };
+        let result = work.await;
+        broken_off.armed = result.is_err();
+        result
+    }
+
     /// Closes an SFTP that nothing uses.
     fn give_up_sftp(&self) {
         if let Ok(mut kept) = self.sftp.try_lock() {
@@ -317,7 +339,7 @@ impl Communicator for SshCommunicator {
         progress: TransferProgress<'a>,
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()> {
-        transfer::upload(&self.link, local, remote, mode, progress, cancel).boxed()
+        self.link.transfer(transfer::upload(&self.link, local, remote, mode, progress, cancel)).boxed()
     }
 
     fn upload_bytes<'a>(
@@ -327,7 +349,7 @@ impl Communicator for SshCommunicator {
         mode: u32,
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()> {
-        transfer::upload_bytes(&self.link, bytes, remote, mode, cancel).boxed()
+        self.link.transfer(transfer::upload_bytes(&self.link, bytes, remote, mode, cancel)).boxed()
     }
 
     fn remove<'a>(&'a self, remote: &'a str, cancel: &'a CancellationToken) -> RemoteFuture<'a, bool> {
@@ -341,7 +363,7 @@ impl Communicator for SshCommunicator {
         progress: TransferProgress<'a>,
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()> {
-        transfer::upload_dir(&self.link, local, remote, progress, cancel).boxed()
+        self.link.transfer(transfer::upload_dir(&self.link, local, remote, progress, cancel)).boxed()
     }
 
     fn download<'a>(
@@ -351,7 +373,7 @@ impl Communicator for SshCommunicator {
         progress: TransferProgress<'a>,
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()> {
-        transfer::download(&self.link, remote, local, progress, cancel).boxed()
+        self.link.transfer(transfer::download(&self.link, remote, local, progress, cancel)).boxed()
     }
 
     fn download_dir<'a>(
@@ -361,7 +383,7 @@ impl Communicator for SshCommunicator {
         progress: TransferProgress<'a>,
         cancel: &'a CancellationToken,
     ) -> RemoteFuture<'a, ()> {
-        transfer::download_dir(&self.link, remote, local, progress, cancel).boxed()
+        self.link.transfer(transfer::download_dir(&self.link, remote, local, progress, cancel)).boxed()
     }
 
     fn await_return<'a>(&'a self, limit: Duration, cancel: &'a CancellationToken) -> RemoteFuture<'a, ()> {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod connecting;
+mod far;
 mod folders;
 mod odd_servers;
 mod silent;

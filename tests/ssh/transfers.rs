@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use kiln::remote::{Communicator, ConnectOptions, RemoteError, TransferMethod};
+use kiln::remote::{Communicator, ConnectOptions, Exit, RemoteError, TransferMethod};
 use tokio_util::sync::CancellationToken;
 
-use crate::sshd::{Sshd, connect_with, never};
+use crate::sshd::{Sshd, connect_with, exec, never};
 
 /// Bytes that a shifted or repeated piece would change.
 pub fn bytes(length: usize) -> Vec<u8> {
@@ -122,6 +122,33 @@ async fn a_script_has_its_mode_and_is_never_open_to_others_before() {
         assert!(std::fs::read(&there).unwrap() == bytes(size));
         assert_eq!(mode(&there), wanted);
     }
+}
+
+#[tokio::test]
+async fn a_script_is_sent_run_and_removed_also_where_one_channel_is_all_there_is() {
+    for more in ["", "MaxSessions 1"] {
+        let sshd = Sshd::with(more);
+        let link = sshd.connect().await;
+        let there = sshd.folder.path().join("script.sh");
+        let path = there.to_str().unwrap();
+        for word in ["one", "two", "three"] {
+            link.upload_bytes(format!("echo {word}").as_bytes(), path, 0o755, &never()).await.unwrap();
+            let (exit, printed) = exec(&*link, path).await;
+            assert_eq!((exit, &*printed.out), (Ok(Exit::Status(0)), format!("{word}\n").as_bytes()), "{more}");
+            assert_eq!(link.remove(path, &never()).await, Ok(true));
+            assert!(!there.exists());
+            // What is gone already is no error.
+            assert_eq!(link.remove(path, &never()).await, Ok(true));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_removed_is_left_to_a_command() {
+    let sshd = Sshd::start();
+    let link = sshd.connect().await;
+    assert_eq!(link.remove("/proc/self/stat", &never()).await, Ok(false));
+    assert_eq!(link.remove("relative", &never()).await, Ok(false));
 }
 
 #[tokio::test]

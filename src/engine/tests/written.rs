@@ -268,3 +268,39 @@ async fn a_face_that_lags_behind_misses_nothing_and_knows_when_it_has_seen_all()
     engine.send(Command::CleanUp { build: "a".into() });
     engine.ended().await;
 }
+
+#[tokio::test]
+async fn inputs_keep_what_steps_send_and_folders_in_one_file() {
+    let bench = Bench::new();
+    let here = tempfile::tempdir().unwrap();
+    let at = |name: &str| here.path().join(name).display().to_string();
+    std::fs::create_dir(here.path().join("tree")).unwrap();
+    std::fs::write(at("script.sh"), "echo hi").unwrap();
+    std::fs::write(at("tree/a"), "in a folder").unwrap();
+    std::fs::write(at("tree/b"), vec![7; 3 << 20]).unwrap();
+    // Its holes take no room on the disk.
+    std::fs::File::create(at("huge")).unwrap().set_len(1 << 30).unwrap();
+    let mut planned = plan(vec![build("a", &["p1"])], OnError::Cleanup);
+    planned.builds[0].steps[0].files = vec![at("script.sh"), at("tree"), at("huge")];
+    let engine = bench.start(planned).await;
+    engine.ended().await;
+    let inputs = engine.run_dir().join("inputs");
+    let list: Vec<serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(inputs.join("files.json")).unwrap()).unwrap();
+    let of = |name: &str| list.iter().find(|f| f["path"] == at(name)).unwrap_or_else(|| panic!("{name} in {list:?}"));
+    let copy = inputs.join(of("script.sh")["copy"].as_str().unwrap());
+    assert_eq!(std::fs::read_to_string(copy).unwrap(), "echo hi");
+    let name = of("tree/a")["copy"].as_str().unwrap().strip_prefix("folders.tar/").unwrap().to_owned();
+    let mut folders = tar::Archive::new(std::fs::File::open(inputs.join("folders.tar")).unwrap());
+    let mut entries = folders.entries().unwrap().map(Result::unwrap);
+    let mut entry = entries.find(|e| e.path().unwrap().to_str() == Some(&name)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
+    assert_eq!(text, "in a folder");
+    let large = of("tree/b");
+    assert_eq!((&large["size"], large.get("copy")), (&serde_json::json!(3 << 20), None));
+    assert_eq!(large["digest"].as_str().unwrap().len(), 64);
+    let huge = of("huge");
+    assert_eq!((huge.get("digest"), huge.get("copy")), (None, None));
+    assert!(huge["modified"].as_u64().unwrap() > 0);
+}
