@@ -10,6 +10,8 @@
 //! - [`plan`] checks a template, completes it, resolves it to a [`run::plan::Plan`], selects and revises.
 //! - [`engine`] runs a plan: supervisor, build actors, journal, clean-up.
 //! - [`cli`] one file a command; reports.
+//!
+//! [`practice`] stands apart: an EC2 endpoint with instances on this computer; only [`cli`] starts it.
 
 pub mod cli;
 pub mod cloud;
@@ -17,6 +19,7 @@ pub mod component;
 pub mod engine;
 pub mod os;
 pub mod plan;
+pub mod practice;
 pub mod remote;
 pub mod run;
 pub mod schema;

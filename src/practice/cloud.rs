@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::keep::Keep;
-use super::machine::{Happened, Host, LayerId, Limits, LinkFaults, MachineSpec, Machines};
+use super::machine::{Happened, Host, LayerId, Limits, LinkFaults, MachineError, MachineSpec, Machines};
 use super::scenario::{Fault, Timing};
 use super::wire::{Refusal, Xml};
 use super::world::{ActiveFault, Boot, Call, Effect, Material, Outside, Time, Verdict, World};
@@ -153,7 +153,9 @@ impl Cloud {
             self.dispatch(effects);
             answer
         };
-        let reads = ["Describe", "Get", "List"].iter().any(|r| asked.action.rsplit('.').next().is_some_and(|a| a.starts_with(r)));
+        let reads = ["Describe", "Get", "List"]
+            .iter()
+            .any(|r| asked.action.rsplit('.').next().is_some_and(|a| a.starts_with(r)));
         if !reads {
             self.stirred.notify_one();
             if let Some(keep) = &self.keep {
@@ -178,7 +180,14 @@ impl Cloud {
         let mut calls = lock(&self.calls);
         calls.0 += 1;
         let n = calls.0;
-        calls.1.push_back(Called { n, at, region: region.to_owned(), action: action.to_owned(), input: input.clone(), error });
+        calls.1.push_back(Called {
+            n,
+            at,
+            region: region.to_owned(),
+            action: action.to_owned(),
+            input: input.clone(),
+            error,
+        });
         if calls.1.len() > MOST_CALLS {
             calls.1.pop_front();
         }
@@ -255,18 +264,19 @@ impl Cloud {
                 let instance = boot.instance.clone();
                 let spec = self.spec(*boot);
                 let Some(host) = self.me.upgrade() else { return };
-                let started = if fresh { self.machines.launch(spec, host).await } else { self.machines.start(spec, host).await };
+                let started =
+                    if fresh { self.machines.launch(spec, host).await } else { self.machines.start(spec, host).await };
                 if let Err(e) = started {
                     self.happened(&instance, Happened::Failed { why: e.to_string() });
                 }
             }
             Effect::Stop { instance, force } => {
-                self.warn(self.machines.stop(&instance, force).await, "stopped", &instance);
+                warn(self.machines.stop(&instance, force).await, "stopped", &instance);
                 self.with_world(|world, now| world.stopped(&instance, now));
             }
-            Effect::Reboot { instance } => self.warn(self.machines.reboot(&instance).await, "rebooted", &instance),
+            Effect::Reboot { instance } => warn(self.machines.reboot(&instance).await, "rebooted", &instance),
             Effect::Terminate { instance } => {
-                self.warn(self.machines.terminate(&instance).await, "terminated", &instance);
+                warn(self.machines.terminate(&instance).await, "terminated", &instance);
                 self.with_world(|world, now| world.terminated(&instance, now));
             }
             Effect::Capture { instance, layer, reboot } => {
@@ -281,12 +291,6 @@ impl Cloud {
                 }
             }
             Effect::Link { .. } | Effect::DropLayer(_) => {}
-        }
-    }
-
-    fn warn(&self, outcome: Result<(), super::machine::MachineError>, what: &str, instance: &str) {
-        if let Err(e) = outcome {
-            tracing::warn!(instance, error = %e, "practice cloud: a machine could not be {what}");
         }
     }
 
@@ -442,6 +446,12 @@ impl Host for Cloud {
     fn metadata(&self, instance_id: &str, path: &str) -> Option<Vec<u8>> {
         let now = self.now();
         lock(&self.world).metadata(instance_id, path, now)
+    }
+}
+
+fn warn(outcome: Result<(), MachineError>, what: &str, instance: &str) {
+    if let Err(e) = outcome {
+        tracing::warn!(instance, error = %e, "practice cloud: a machine could not be {what}");
     }
 }
 

@@ -132,6 +132,6 @@ mod tests {
         let read = keep.read().unwrap().unwrap();
         assert_eq!(read.accounts, world.accounts);
         std::fs::write(dir.path().join("deep/er/cloud.json"), "{\"version\": 9, \"world\": {}}").unwrap();
-        assert!(keep.read().unwrap_err().to_string().contains("move the folder away"));
+        assert!(keep.read().err().unwrap().to_string().contains("move the folder away"));
     }
 }

@@ -41,7 +41,9 @@ pub struct Options {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen at 127.0.0.1:{port}: {source}; choose another port with `--port`, or 0 for any that is free")]
+    #[error(
+        "cannot listen at 127.0.0.1:{port}: {source}; choose another port with `--port`, or 0 for any that is free"
+    )]
     Listen { port: u16, source: std::io::Error },
     #[error(transparent)]
     Keep(#[from] KeepError),
@@ -82,8 +84,7 @@ impl Practice {
                 tracing::error!(error = %e, "practice cloud: the endpoint failed");
             }
         });
-        let keepers =
-            [tokio::spawn(Arc::clone(&cloud).keep_time()), tokio::spawn(Arc::clone(&cloud).keep_saving())];
+        let keepers = [tokio::spawn(Arc::clone(&cloud).keep_time()), tokio::spawn(Arc::clone(&cloud).keep_saving())];
         let region = options.region.unwrap_or_else(|| "us-east-1".to_owned());
         Ok(Self { cloud, address, ssh_port, region, stop, server, keepers })
     }

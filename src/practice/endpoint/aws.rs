@@ -17,7 +17,8 @@ pub async fn answer(State(cloud): Shared, request: Request) -> Response {
     let request_id = uuid::Uuid::new_v4().to_string();
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let Ok(body) = axum::body::to_bytes(body, LONGEST_BODY).await else {
-        let refusal = Refusal::new("RequestEntityTooLarge", "The request is longer than any that is served").status(413);
+        let refusal =
+            Refusal::new("RequestEntityTooLarge", "The request is longer than any that is served").status(413);
         return xml(refusal.status, refusal.ec2_body(&request_id), &request_id);
     };
     if let Some(target) = parts.headers.get("x-amz-target").and_then(|t| t.to_str().ok()) {
@@ -26,7 +27,13 @@ pub async fn answer(State(cloud): Shared, request: Request) -> Response {
     query_call(&cloud, &parts.headers, &query, &body, &request_id).await
 }
 
-async fn query_call(cloud: &std::sync::Arc<Cloud>, headers: &HeaderMap, query: &str, body: &[u8], id: &str) -> Response {
+async fn query_call(
+    cloud: &std::sync::Arc<Cloud>,
+    headers: &HeaderMap,
+    query: &str,
+    body: &[u8],
+    id: &str,
+) -> Response {
     let understood = understand(headers, query, body);
     let (asked, service) = match understood {
         Ok(understood) => understood,
@@ -123,7 +130,16 @@ fn lost() -> Response {
     Response::new(Body::from_stream(stream))
 }
 
-async fn json_call(cloud: &std::sync::Arc<Cloud>, headers: &HeaderMap, target: &str, body: &[u8], id: &str) -> Response {
+/// Of answers of the JSON services.
+const KIND: &str = "application/x-amz-json-1.1";
+
+async fn json_call(
+    cloud: &std::sync::Arc<Cloud>,
+    headers: &HeaderMap,
+    target: &str,
+    body: &[u8],
+    id: &str,
+) -> Response {
     let answer = match json_asked(headers, target, body) {
         Ok(asked) => cloud.call(asked).await,
         Err(refusal) => {
@@ -131,7 +147,6 @@ async fn json_call(cloud: &std::sync::Arc<Cloud>, headers: &HeaderMap, target: &
             Err(refusal)
         }
     };
-    const KIND: &str = "application/x-amz-json-1.1";
     match answer {
         Ok(Some(text)) => whole(200, KIND, text, id),
         Ok(None) => lost(),
@@ -161,4 +176,3 @@ fn json_asked(headers: &HeaderMap, target: &str, body: &[u8]) -> Result<Asked, R
         json: true,
     })
 }
-

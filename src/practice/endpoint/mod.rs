@@ -57,7 +57,8 @@ async fn only_from_here(request: Request, next: Next) -> Response {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
     let address = host.parse::<SocketAddr>().map(|a| a.ip()).or_else(|_| name.trim_matches(['[', ']']).parse());
     match address {
         Ok(address) => address.is_loopback(),

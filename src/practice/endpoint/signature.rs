@@ -41,7 +41,10 @@ pub fn caller(headers: &HeaderMap, form: &[(String, String)]) -> Result<Caller, 
 }
 
 fn incomplete() -> Refusal {
-    Refusal::new("IncompleteSignature", "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.")
+    Refusal::new(
+        "IncompleteSignature",
+        "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters.",
+    )
 }
 
 #[cfg(test)]
@@ -55,10 +58,14 @@ mod tests {
             headers.insert(header::AUTHORIZATION, text.parse().unwrap());
             caller(&headers, &[]).map_err(|e| e.code.into_owned())
         };
-        let right = "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=ab";
+        let right =
+            "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=ab";
         let expected = Caller { access_key: "AKIA".into(), region: "eu-west-1".into(), service: "ec2".into() };
         assert_eq!(with(right), Ok(expected));
-        assert_eq!(with("AWS4-HMAC-SHA256 Credential=AKIA/x, SignedHeaders=a, Signature=b").unwrap_err(), "IncompleteSignature");
+        assert_eq!(
+            with("AWS4-HMAC-SHA256 Credential=AKIA/x, SignedHeaders=a, Signature=b").unwrap_err(),
+            "IncompleteSignature"
+        );
         assert_eq!(with("Bearer x").unwrap_err(), "IncompleteSignature");
         assert_eq!(caller(&HeaderMap::new(), &[]).unwrap_err().code, "MissingAuthenticationToken");
     }

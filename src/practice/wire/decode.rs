@@ -78,13 +78,7 @@ fn one(service: &'static Service, of: Kind, fields: Vec<Field<'_>>, at: &str) ->
     }
 }
 
-fn list(
-    service: &'static Service,
-    of: Kind,
-    member: bool,
-    fields: Vec<Field<'_>>,
-    at: &str,
-) -> Result<Value, Refusal> {
+fn list(service: &'static Service, of: Kind, member: bool, fields: Vec<Field<'_>>, at: &str) -> Result<Value, Refusal> {
     let mut entries: std::collections::BTreeMap<u32, Vec<Field<'_>>> = std::collections::BTreeMap::new();
     for field in fields {
         // An empty list is sent as the bare name.
@@ -109,15 +103,16 @@ fn list(
 }
 
 fn leaf(service: &'static Service, of: Kind, value: &str, at: &str) -> Result<Option<Value>, Refusal> {
-    let expected = |what: &str| {
-        Refusal::invalid(format!("Value ({value}) for parameter {at} is invalid. Expected {what}."))
-    };
+    let expected =
+        |what: &str| Refusal::invalid(format!("Value ({value}) for parameter {at} is invalid. Expected {what}."));
     if value.is_empty() && of != Kind::Text {
         return Ok(None);
     }
     let value = match of {
         Kind::Integer => Value::from(value.parse::<i64>().map_err(|_| expected("an integer"))?),
-        Kind::Number => Value::from(value.parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(|| expected("a number"))?),
+        Kind::Number => {
+            Value::from(value.parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(|| expected("a number"))?)
+        }
         Kind::Boolean => match value.to_ascii_lowercase().as_str() {
             "true" | "1" => Value::Bool(true),
             "false" | "0" => Value::Bool(false),
@@ -196,7 +191,9 @@ mod tests {
             code("RunInstances", "MinCount=1&MaxCount=many"),
             "InvalidParameterValue: Value (many) for parameter MaxCount is invalid. Expected an integer."
         );
-        assert!(code("RunInstances", "MinCount=1&MaxCount=1&BlockDeviceMapping.1.Ebs.VolumeType=gp9").contains("one of"));
+        assert!(
+            code("RunInstances", "MinCount=1&MaxCount=1&BlockDeviceMapping.1.Ebs.VolumeType=gp9").contains("one of")
+        );
         assert!(code("RunInstances", "MinCount=1&MaxCount=1&SecurityGroupId.x=1").starts_with("UnknownParameter"));
         assert!(code("RunInstances", "MinCount=1&MinCount=2&MaxCount=1").contains("more than once"));
         assert!(code("RunInstances", "MinCount.4=1&MaxCount=1").starts_with("UnknownParameter"));

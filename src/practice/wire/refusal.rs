@@ -94,16 +94,15 @@ pub fn not_found(id: &str) -> Refusal {
         "snap" => ("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")),
         "vol" => ("InvalidVolume.NotFound", format!("The volume '{id}' does not exist.")),
         "sg" => ("InvalidGroup.NotFound", format!("The security group '{id}' does not exist")),
-        "sgr" => {
-            ("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{id}' does not exist"))
-        }
+        "sgr" => ("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{id}' does not exist")),
         "vpc" => ("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist")),
         "subnet" => ("InvalidSubnetID.NotFound", format!("The subnet ID '{id}' does not exist")),
         "eni" => ("InvalidNetworkInterfaceID.NotFound", format!("The networkInterface ID '{id}' does not exist")),
         "key" => ("InvalidKeyPair.NotFound", format!("The key pair '{id}' does not exist")),
-        "lt" => {
-            ("InvalidLaunchTemplateId.NotFound", format!("The specified launch template, with template ID {id}, does not exist."))
-        }
+        "lt" => (
+            "InvalidLaunchTemplateId.NotFound",
+            format!("The specified launch template, with template ID {id}, does not exist."),
+        ),
         "sir" => {
             ("InvalidSpotInstanceRequestID.NotFound", format!("The spot instance request ID '{id}' does not exist"))
         }
@@ -118,7 +117,9 @@ pub fn not_found(id: &str) -> Refusal {
 /// Ids of each kind have one form; EC2 tells a malformed one from an unknown one.
 pub fn well_formed(id: &str, prefix: &str) -> Result<(), Refusal> {
     let rest = id.strip_prefix(prefix).and_then(|r| r.strip_prefix('-'));
-    if rest.is_some_and(|r| matches!(r.len(), 8 | 17) && r.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())) {
+    if rest.is_some_and(|r| {
+        matches!(r.len(), 8 | 17) && r.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+    }) {
         return Ok(());
     }
     let code = match prefix {

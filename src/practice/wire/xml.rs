@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn text_is_escaped_and_lists_have_items() {
         let mut x = Xml::new();
-        x.text("a", "<&>\"\r\u{1}").list("set", [1, 2], |x, n| _ = x.text("n", n)).some("none", "").opt("no", None::<u8>);
+        x.text("a", "<&>\"\r\u{1}")
+            .list("set", [1, 2], |x, n| _ = x.text("n", n))
+            .some("none", "")
+            .opt("no", None::<u8>);
         assert_eq!(
             x.finish(),
             "<a>&lt;&amp;&gt;&quot;&#13;\u{fffd}</a><set><item><n>1</n></item><item><n>2</n></item></set>"

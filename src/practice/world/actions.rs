@@ -4,8 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Cx, fleet, iam, image, image_attribute, image_make, instance_attribute, instance_describe, instance_run, instance_state,
-    key_pair, launch_template, network, place, secret, security_group, snapshot, spot, sts, tag, volume,
+    Cx, fleet, iam, image, image_attribute, image_make, instance_attribute, instance_describe, instance_run,
+    instance_state, key_pair, launch_template, network, place, secret, security_group, snapshot, spot, sts, tag,
+    volume,
 };
 use crate::practice::wire::{Refusal, Xml};
 
@@ -14,7 +15,8 @@ use crate::practice::wire::{Refusal, Xml};
 /// # Errors
 /// `InternalError` when the action's struct and AWS's model differ: a mistake of this cloud.
 pub fn read<T: DeserializeOwned>(input: Value) -> Result<T, Refusal> {
-    serde_json::from_value(input).map_err(|e| Refusal::internal(format!("the practice cloud cannot read this request: {e}")))
+    serde_json::from_value(input)
+        .map_err(|e| Refusal::internal(format!("the practice cloud cannot read this request: {e}")))
 }
 
 macro_rules! actions {

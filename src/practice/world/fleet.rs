@@ -125,11 +125,15 @@ pub fn create_fleet(cx: &mut Cx<'_>, input: CreateFleet) -> Result<Xml, Refusal>
     x.text("fleetId", &id);
     x.list("errorSet", problems.iter().filter(|_| instant), |x, p| {
         template(x, &p.template, &p.kind);
-        x.text("lifecycle", if spot { "spot" } else { "on-demand" }).text("errorCode", &p.code).text("errorMessage", &p.message);
+        x.text("lifecycle", if spot { "spot" } else { "on-demand" })
+            .text("errorCode", &p.code)
+            .text("errorMessage", &p.message);
     });
     x.list("fleetInstanceSet", used.iter().filter(|_| instant), |x, (named, kind)| {
         template(x, named, kind);
-        x.text("lifecycle", if spot { "spot" } else { "on-demand" }).texts("instanceIds", &made).text("instanceType", kind);
+        x.text("lifecycle", if spot { "spot" } else { "on-demand" })
+            .texts("instanceIds", &made)
+            .text("instanceType", kind);
     });
     Ok(x)
 }
@@ -154,9 +158,12 @@ fn launch(
     if let Some(zone) = &with.availability_zone {
         top.insert("Placement".to_owned(), json!({ "AvailabilityZone": zone }));
     }
-    let request = over(json!({ "LaunchTemplate": {
+    let request = over(
+        json!({ "LaunchTemplate": {
         "LaunchTemplateId": named.launch_template_id, "LaunchTemplateName": named.launch_template_name, "Version": named.version,
-    } }), Value::Object(top));
+    } }),
+        Value::Object(top),
+    );
     let mut run: RunInstances = launch_template::merged(cx, request)?;
     (run.min_count, run.max_count) = (count, count);
     run.tag_specification.extend(tags.iter().filter(|t| t.resource_type != "fleet").cloned());
@@ -232,10 +239,14 @@ pub fn describe_fleet_instances(cx: &mut Cx<'_>, input: SomeFleets) -> Result<Xm
     let fleet = here.fleets.get(&id).ok_or_else(|| not_found(&id))?;
     let mut x = Xml::new();
     x.text("fleetId", &id);
-    x.list("activeInstanceSet", fleet.instances.iter().filter_map(|i| here.instances.get(i)).filter(|i| !i.is_gone()), |x, i| {
-        x.text("instanceId", &i.id).text("instanceType", &i.instance_type);
-        x.opt("spotInstanceRequestId", i.spot_request.as_ref()).text("instanceHealth", "healthy");
-    });
+    x.list(
+        "activeInstanceSet",
+        fleet.instances.iter().filter_map(|i| here.instances.get(i)).filter(|i| !i.is_gone()),
+        |x, i| {
+            x.text("instanceId", &i.id).text("instanceType", &i.instance_type);
+            x.opt("spotInstanceRequestId", i.spot_request.as_ref()).text("instanceHealth", "healthy");
+        },
+    );
     Ok(x)
 }
 

@@ -62,7 +62,9 @@ fn checked_name(name: &str, parameter: &str, most: usize) -> Result<(), Refusal>
     if name.is_empty() || name.len() > most || !name.chars().all(legal) {
         return Err(Refusal::new(
             "ValidationError",
-            format!("The specified value for {parameter} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"),
+            format!(
+                "The specified value for {parameter} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-"
+            ),
         ));
     }
     Ok(())
@@ -165,7 +167,9 @@ pub fn list_roles(cx: &mut Cx<'_>, input: RoleRequest) -> Result<Xml, Refusal> {
     let account = cx.account.clone();
     let prefix = input.path_prefix.unwrap_or_else(|| "/".to_owned());
     let mut x = Xml::new();
-    x.members("Roles", cx.iam().roles.values().filter(|r| r.path.starts_with(&prefix)), |x, r| write_role(x, r, &account));
+    x.members("Roles", cx.iam().roles.values().filter(|r| r.path.starts_with(&prefix)), |x, r| {
+        write_role(x, r, &account);
+    });
     whole(&mut x);
     Ok(x)
 }
@@ -304,7 +308,8 @@ pub fn get_instance_profile(cx: &mut Cx<'_>, input: ProfileRequest) -> Result<Xm
 
 pub fn list_instance_profiles(cx: &mut Cx<'_>, input: ProfileRequest) -> Result<Xml, Refusal> {
     let prefix = input.path_prefix.unwrap_or_else(|| "/".to_owned());
-    let all: Vec<InstanceProfile> = cx.iam().profiles.values().filter(|p| p.path.starts_with(&prefix)).cloned().collect();
+    let all: Vec<InstanceProfile> =
+        cx.iam().profiles.values().filter(|p| p.path.starts_with(&prefix)).cloned().collect();
     Ok(listed(cx, &all))
 }
 
@@ -325,7 +330,11 @@ fn listed(cx: &mut Cx<'_>, all: &[InstanceProfile]) -> Xml {
 pub fn delete_instance_profile(cx: &mut Cx<'_>, input: ProfileRequest) -> Result<Xml, Refusal> {
     let profile = cx.profile(&input.instance_profile_name)?;
     if profile.role.is_some() {
-        return Err(Refusal::new("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.").status(409));
+        return Err(Refusal::new(
+            "DeleteConflict",
+            "Cannot delete entity, must remove roles from instance profile first.",
+        )
+        .status(409));
     }
     cx.iam().profiles.remove(&input.instance_profile_name);
     Ok(Xml::new())
@@ -341,7 +350,9 @@ pub fn add_role(cx: &mut Cx<'_>, input: ProfileRequest) -> Result<Xml, Refusal> 
     cx.role(&input.role_name)?;
     let profile = cx.profile(&input.instance_profile_name)?;
     if profile.role.is_some() {
-        return Err(Refusal::new("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1").status(409));
+        return Err(
+            Refusal::new("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1").status(409)
+        );
     }
     profile.role = Some(input.role_name);
     Ok(Xml::new())

@@ -10,7 +10,8 @@ pub fn hash(parts: &[&[u8]]) -> u64 {
 
 /// As many hexadecimal digits of all parts together; at most 64.
 pub fn hex(parts: &[&[u8]], digits: usize) -> String {
-    let mut text: String = digest(parts).iter().map(|b| format!("{b:02x}")).collect();
+    let mut text = String::new();
+    digest(parts).iter().for_each(|b| text.push_str(&format!("{b:02x}")));
     text.truncate(digits);
     text
 }

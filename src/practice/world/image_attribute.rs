@@ -51,21 +51,36 @@ pub struct Permission {
 /// When a user is no account or a group is not `all`.
 pub fn check(permissions: &Permissions) -> Result<(), Refusal> {
     for permission in permissions.add.iter().chain(&permissions.remove) {
-        if let Some(user) = permission.user_id.as_deref().filter(|u| u.len() != 12 || !u.bytes().all(|b| b.is_ascii_digit())) {
-            return Err(Refusal::new("InvalidAMIAttributeItemValue", format!("Invalid attribute item value \"{user}\" for userId item type.")));
+        if let Some(user) =
+            permission.user_id.as_deref().filter(|u| u.len() != 12 || !u.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err(Refusal::new(
+                "InvalidAMIAttributeItemValue",
+                format!("Invalid attribute item value \"{user}\" for userId item type."),
+            ));
         }
         if let Some(group) = permission.group.as_deref().filter(|g| *g != "all") {
-            return Err(Refusal::new("InvalidAMIAttributeItemValue", format!("Invalid attribute item value \"{group}\" for group item type.")));
+            return Err(Refusal::new(
+                "InvalidAMIAttributeItemValue",
+                format!("Invalid attribute item value \"{group}\" for group item type."),
+            ));
         }
     }
     Ok(())
 }
 
 /// The older way to write permissions: flat lists and an operation.
-pub fn flat(users: &[String], groups: &[String], organizations: &[String], units: &[String], operation: Option<&str>) -> Permissions {
+pub fn flat(
+    users: &[String],
+    groups: &[String],
+    organizations: &[String],
+    units: &[String],
+    operation: Option<&str>,
+) -> Permissions {
     let user = users.iter().map(|u| Permission { user_id: Some(u.clone()), ..Permission::default() });
     let group = groups.iter().map(|g| Permission { group: Some(g.clone()), ..Permission::default() });
-    let organization = organizations.iter().map(|o| Permission { organization_arn: Some(o.clone()), ..Permission::default() });
+    let organization =
+        organizations.iter().map(|o| Permission { organization_arn: Some(o.clone()), ..Permission::default() });
     let unit = units.iter().map(|u| Permission { organizational_unit_arn: Some(u.clone()), ..Permission::default() });
     let all: Vec<_> = user.chain(group).chain(organization).chain(unit).collect();
     if operation == Some("remove") {
@@ -91,19 +106,24 @@ pub fn modify_image_attribute(cx: &mut Cx<'_>, input: ModifyImageAttribute) -> R
     // Packer 1.6.6 gives permissions in both ways at once.
     let operation = input.operation_type.as_deref();
     let given = input.launch_permission.unwrap_or_default();
-    let old = flat(&input.user_id, &input.user_group, &input.organization_arn, &input.organizational_unit_arn, operation);
+    let old =
+        flat(&input.user_id, &input.user_group, &input.organization_arn, &input.organizational_unit_arn, operation);
     let permissions = if given.add.is_empty() && given.remove.is_empty() { old } else { given };
     check(&permissions)?;
     let image = cx.own_image(&input.image_id)?.clone();
     if !permissions.add.is_empty() {
         let here = cx.here();
-        let keyless = image.snapshots().filter_map(|s| here.snapshots.get(s)).any(|s| {
-            s.encrypted && s.kms_key.as_deref().is_none_or(|k| k.ends_with("alias/aws/ebs"))
-        });
+        let keyless = image
+            .snapshots()
+            .filter_map(|s| here.snapshots.get(s))
+            .any(|s| s.encrypted && s.kms_key.as_deref().is_none_or(|k| k.ends_with("alias/aws/ebs")));
         if keyless {
             return Err(Refusal::new(
                 "InvalidParameter",
-                format!("Image {} has snapshots that are encrypted with the account's default key; it cannot be shared", image.id),
+                format!(
+                    "Image {} has snapshots that are encrypted with the account's default key; it cannot be shared",
+                    image.id
+                ),
             ));
         }
     }
@@ -111,11 +131,21 @@ pub fn modify_image_attribute(cx: &mut Cx<'_>, input: ModifyImageAttribute) -> R
     let all = Some("all".to_owned());
     image.public |= permissions.add.iter().any(|p| p.group == all);
     image.public &= !permissions.remove.iter().any(|p| p.group == all);
-    let of = |list: &[Permission], get: fn(&Permission) -> Option<String>| list.iter().filter_map(get).collect::<Vec<_>>().into_iter();
+    let of = |list: &[Permission], get: fn(&Permission) -> Option<String>| {
+        list.iter().filter_map(get).collect::<Vec<_>>().into_iter()
+    };
     let (add, remove) = (&permissions.add, &permissions.remove);
     change(&mut image.users, of(add, |p| p.user_id.clone()), of(remove, |p| p.user_id.clone()));
-    change(&mut image.organizations, of(add, |p| p.organization_arn.clone()), of(remove, |p| p.organization_arn.clone()));
-    change(&mut image.units, of(add, |p| p.organizational_unit_arn.clone()), of(remove, |p| p.organizational_unit_arn.clone()));
+    change(
+        &mut image.organizations,
+        of(add, |p| p.organization_arn.clone()),
+        of(remove, |p| p.organization_arn.clone()),
+    );
+    change(
+        &mut image.units,
+        of(add, |p| p.organizational_unit_arn.clone()),
+        of(remove, |p| p.organizational_unit_arn.clone()),
+    );
     change(&mut image.product_codes, input.product_code.into_iter(), std::iter::empty());
     if let Some(description) = input.description.and_then(|d| d.value) {
         image.description = description;
@@ -172,7 +202,9 @@ pub fn describe_image_attribute(cx: &mut Cx<'_>, input: OneImage) -> Result<Xml,
         "deregistrationProtection" => value(&mut x, "deregistrationProtection", Some(shown(&image.protection))),
         "blockDeviceMapping" => write_devices(&mut x, "blockDeviceMapping", &image.devices),
         "productCodes" => {
-            x.list("productCodes", &image.product_codes, |x, c| _ = x.text("productCode", c).text("type", "marketplace"));
+            x.list("productCodes", &image.product_codes, |x, c| {
+                x.text("productCode", c).text("type", "marketplace");
+            });
         }
         "launchPermission" => {
             let groups = image.public.then(|| ("group", "all".to_owned())).into_iter();
@@ -215,7 +247,7 @@ pub fn disable_image_deprecation(cx: &mut Cx<'_>, input: OneImage) -> Result<Xml
 
 pub fn enable_protection(cx: &mut Cx<'_>, input: OneImage) -> Result<Xml, Refusal> {
     let image = cx.own_image(&input.image_id)?;
-    image.protection = if input.with_cooldown { "enabled-with-cooldown" } else { "enabled" }.to_owned();
+    if input.with_cooldown { "enabled-with-cooldown" } else { "enabled" }.clone_into(&mut image.protection);
     let mut x = Xml::new();
     x.text("return", &image.protection);
     Ok(x)
@@ -278,14 +310,19 @@ fn set_fast_launch(cx: &mut Cx<'_>, input: &FastLaunch, on: bool) -> Result<Xml,
     let id = input.image_id.first().cloned().unwrap_or_default();
     let image = cx.own_image(&id)?;
     if on && !image.is_windows() {
-        return Err(Refusal::new("InvalidParameter", format!("The image '{id}' is no Windows image: fast launch cannot be enabled")));
+        return Err(Refusal::new(
+            "InvalidParameter",
+            format!("The image '{id}' is no Windows image: fast launch cannot be enabled"),
+        ));
     }
     if input.max_parallel_launches.is_some_and(|n| n < 6) {
         return Err(Refusal::invalid("Value for parameter maxParallelLaunches is invalid. It must be at least 6."));
     }
     image.fast_launch = on;
     let mut x = Xml::new();
-    x.text("imageId", &id).text("resourceType", "snapshot").text("maxParallelLaunches", input.max_parallel_launches.unwrap_or(6));
+    x.text("imageId", &id)
+        .text("resourceType", "snapshot")
+        .text("maxParallelLaunches", input.max_parallel_launches.unwrap_or(6));
     x.text("ownerId", account).text("state", if on { "enabling" } else { "disabling" });
     Ok(x)
 }
@@ -302,9 +339,11 @@ pub fn describe_fast_launch_images(cx: &mut Cx<'_>, input: FastLaunch) -> Result
     filter::check(&input.filter, &["resource-type", "owner-id", "state"])?;
     let account = cx.account.clone();
     let here = cx.here();
-    let found = here.images.values().filter(|i| i.fast_launch && (input.image_id.is_empty() || input.image_id.contains(&i.id)));
+    let found =
+        here.images.values().filter(|i| i.fast_launch && (input.image_id.is_empty() || input.image_id.contains(&i.id)));
     let paging = filter::Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|i| (i.id.clone(), i)).collect(), &paging, 0..=200, "DescribeFastLaunchImages")?;
+    let (found, next) =
+        filter::page(found.map(|i| (i.id.clone(), i)).collect(), &paging, 0..=200, "DescribeFastLaunchImages")?;
     let mut x = Xml::new();
     x.list("fastLaunchImageSet", found, |x, i| {
         x.text("imageId", &i.id).text("resourceType", "snapshot").text("maxParallelLaunches", 6);

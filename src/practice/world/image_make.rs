@@ -233,7 +233,8 @@ pub fn register_image(cx: &mut Cx<'_>, input: RegisterImage) -> Result<Xml, Refu
             "The practice cloud has no S3: images are registered from EBS snapshots",
         ));
     }
-    let root = input.root_device_name.clone().filter(|r| !r.is_empty()).ok_or_else(|| Refusal::missing("RootDeviceName"))?;
+    let root =
+        input.root_device_name.clone().filter(|r| !r.is_empty()).ok_or_else(|| Refusal::missing("RootDeviceName"))?;
     let mut devices = Vec::new();
     for mapping in input.block_device_mapping.iter().filter(|m| m.no_device.is_none()) {
         devices.push(fresh_device(cx, mapping)?);
@@ -311,10 +312,10 @@ pub fn copy_image(cx: &mut Cx<'_>, input: CopyImage) -> Result<Xml, Refusal> {
     }
     checked_name(cx.here(), &input.name)?;
     let (account, now) = (cx.account.clone(), cx.now);
-    let source = cx
-        .world
-        .visible_image(&account, &input.source_region, &input.source_image_id, now)
-        .map(|(home, image)| (image.clone(), image.state(&home.snapshots, now), home.snapshots.clone(), home.tags(&image.id).cloned()));
+    let source =
+        cx.world.visible_image(&account, &input.source_region, &input.source_image_id, now).map(|(home, image)| {
+            (image.clone(), image.state(&home.snapshots, now), home.snapshots.clone(), home.tags(&image.id).cloned())
+        });
     let (source, state, snapshots, source_tags) = source.ok_or_else(|| not_found(&input.source_image_id))?;
     if state != "available" {
         return Err(Refusal::new(
@@ -402,7 +403,11 @@ pub fn deregister_image(cx: &mut Cx<'_>, input: DeregisterImage) -> Result<Xml, 
     let now = cx.now;
     let image = cx.own_image(&input.image_id)?;
     let protected = image.protection.starts_with("enabled")
-        || image.protection.strip_prefix("disabled after ").and_then(|t| t.parse().ok()).is_some_and(|at: i64| at > now);
+        || image
+            .protection
+            .strip_prefix("disabled after ")
+            .and_then(|t| t.parse().ok())
+            .is_some_and(|at: i64| at > now);
     if protected {
         return Err(Refusal::new(
             "OperationNotPermitted",

@@ -205,7 +205,13 @@ pub struct MetadataOptions {
 impl Default for MetadataOptions {
     fn default() -> Self {
         let text = str::to_owned;
-        Self { tokens: text("optional"), endpoint: text("enabled"), hop_limit: 1, tags: text("disabled"), ipv6: text("disabled") }
+        Self {
+            tokens: text("optional"),
+            endpoint: text("enabled"),
+            hop_limit: 1,
+            tags: text("disabled"),
+            ipv6: text("disabled"),
+        }
     }
 }
 
@@ -248,7 +254,8 @@ impl Instance {
     /// `ip-127-10-0-1.ec2.internal`
     pub fn hostname(&self) -> String {
         let region = self.zone.trim_end_matches(|c: char| c.is_ascii_lowercase());
-        let domain = if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") };
+        let domain =
+            if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") };
         format!("{}.{domain}", self.short_hostname())
     }
 

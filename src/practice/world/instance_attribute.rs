@@ -82,7 +82,8 @@ pub fn modify_instance_attribute(cx: &mut Cx<'_>, mut input: ModifyInstanceAttri
     }
     let i = existing(cx, &input.instance_id)?;
     let user_data = input.user_data.as_ref().and_then(|v| v.value.clone());
-    let needs_stop = input.ena_support.is_some() || input.sriov_net_support.is_some() || kind.is_some() || user_data.is_some();
+    let needs_stop =
+        input.ena_support.is_some() || input.sriov_net_support.is_some() || kind.is_some() || user_data.is_some();
     if needs_stop && i.state(now) != State::Stopped {
         return Err(Refusal::new(
             "IncorrectInstanceState",
@@ -120,7 +121,10 @@ pub fn modify_instance_attribute(cx: &mut Cx<'_>, mut input: ModifyInstanceAttri
         let delete = change.ebs.as_ref().and_then(|e| e.delete_on_termination);
         let device: Option<&mut Attached> = i.devices.iter_mut().find(|d| d.device == change.device_name);
         let device = device.ok_or_else(|| {
-            Refusal::new("InvalidInstanceAttributeValue", format!("No device is currently mapped at {}", change.device_name))
+            Refusal::new(
+                "InvalidInstanceAttributeValue",
+                format!("No device is currently mapped at {}", change.device_name),
+            )
         })?;
         device.delete_on_termination = delete.unwrap_or(device.delete_on_termination);
     }
@@ -237,9 +241,10 @@ pub fn describe_instance_credit_specifications(cx: &mut Cx<'_>, input: DescribeO
         existing(cx, id)?;
     }
     let here = cx.here();
-    let found = here.instances.values().filter(|i| {
-        i.credits.is_some() && (input.instance_id.is_empty() || input.instance_id.contains(&i.id))
-    });
+    let found = here
+        .instances
+        .values()
+        .filter(|i| i.credits.is_some() && (input.instance_id.is_empty() || input.instance_id.contains(&i.id)));
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
     let found = found.map(|i| (i.id.clone(), i)).collect();
     let (found, next) = filter::page(found, &paging, 5..=1000, "DescribeInstanceCreditSpecifications")?;

@@ -87,7 +87,9 @@ fn attribute(here: &Region, account: &str, i: &Instance, name: &str, now: Time) 
         "architecture" => one(&i.architecture),
         "availability-zone" => one(&i.zone),
         "block-device-mapping.attach-time" => i.devices.iter().map(|d| stamp(d.at)).collect(),
-        "block-device-mapping.delete-on-termination" => i.devices.iter().map(|d| d.delete_on_termination.to_string()).collect(),
+        "block-device-mapping.delete-on-termination" => {
+            i.devices.iter().map(|d| d.delete_on_termination.to_string()).collect()
+        }
         "block-device-mapping.device-name" => i.devices.iter().map(|d| d.device.clone()).collect(),
         "block-device-mapping.volume-id" => i.devices.iter().map(|d| d.volume.clone()).collect(),
         "client-token" => i.client_token.iter().cloned().collect(),
@@ -151,7 +153,8 @@ pub fn describe_instances(cx: &mut Cx<'_>, input: DescribeInstances) -> Result<X
     let (account, now) = (cx.account.clone(), cx.now);
     let here = cx.here();
     // Pages are of instances; those of one reservation stand together on each.
-    let found = chosen(here, &account, &input, now).map(|i| (format!("{} {:06}", i.reservation, i.launch_index), i)).collect();
+    let found =
+        chosen(here, &account, &input, now).map(|i| (format!("{} {:06}", i.reservation, i.launch_index), i)).collect();
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
     let (found, next) = filter::page(found, &paging, 5..=1000, &format!("DescribeInstances {:?}", input.filter))?;
     let mut reservations: Vec<(&str, Vec<&Instance>)> = Vec::new();
@@ -175,7 +178,8 @@ pub fn write_reservation(x: &mut Xml, cx: &mut Cx<'_>, made: &[String]) {
     let (account, now) = (cx.account.clone(), cx.now);
     let here = cx.here();
     let instances: Vec<&Instance> = made.iter().filter_map(|id| here.instances.get(id)).collect();
-    x.text("reservationId", instances.first().map(|i| i.reservation.as_str()).unwrap_or_default()).text("ownerId", &account);
+    x.text("reservationId", instances.first().map(|i| i.reservation.as_str()).unwrap_or_default())
+        .text("ownerId", &account);
     x.list("groupSet", std::iter::empty::<()>(), |_, ()| {});
     x.list("instancesSet", instances, |x, i| write(x, here, &account, i, now));
 }
@@ -196,7 +200,8 @@ fn write(x: &mut Xml, here: &Region, account: &str, i: &Instance, now: Time) {
         x.text("availabilityZone", &i.zone).text("groupName", "").text("tenancy", &i.tenancy);
         x.text("availabilityZoneId", super::place::zone_id(&i.zone));
     });
-    x.opt("platform", i.windows.then_some("windows")).text("platformDetails", if i.windows { "Windows" } else { "Linux/UNIX" });
+    x.opt("platform", i.windows.then_some("windows"))
+        .text("platformDetails", if i.windows { "Windows" } else { "Linux/UNIX" });
     x.node("monitoring", |x| _ = x.text("state", if i.monitoring { "enabled" } else { "disabled" }));
     if there {
         x.text("subnetId", &i.subnet).text("vpcId", &i.vpc).text("privateIpAddress", i.address);
@@ -217,24 +222,30 @@ fn write(x: &mut Xml, here: &Region, account: &str, i: &Instance, now: Time) {
         });
     });
     x.text("virtualizationType", "hvm").opt("instanceLifecycle", i.spot_request.as_ref().map(|_| "spot"));
-    x.opt("spotInstanceRequestId", i.spot_request.as_ref()).text("clientToken", i.client_token.as_deref().unwrap_or_default());
+    x.opt("spotInstanceRequestId", i.spot_request.as_ref())
+        .text("clientToken", i.client_token.as_deref().unwrap_or_default());
     tag::write(x, here.tags(&i.id));
     x.text("hypervisor", "xen");
-    x.list("networkInterfaceSet", [i].into_iter().filter(|_| there), |x, i| write_interface(x, here, account, i, reachable));
+    x.list("networkInterfaceSet", [i].into_iter().filter(|_| there), |x, i| {
+        write_interface(x, here, account, i, reachable);
+    });
     if let Some((profile, _)) = &i.profile {
         x.node("iamInstanceProfile", |x| {
             x.text("arn", format!("arn:aws:iam::{account}:instance-profile/{profile}"));
             x.text("id", super::iam::unique_id("AIPA", account, profile));
         });
     }
-    x.text("ebsOptimized", i.ebs_optimized).text("enaSupport", i.ena).opt("sriovNetSupport", i.sriov.then_some("simple"));
+    x.text("ebsOptimized", i.ebs_optimized)
+        .text("enaSupport", i.ena)
+        .opt("sriovNetSupport", i.sriov.then_some("simple"));
     x.opt("bootMode", i.boot_mode.as_ref());
     x.node("cpuOptions", |x| {
         let cpus = super::place::instance_type(&i.instance_type).map_or(1, |t| t.cpus);
         x.text("coreCount", (cpus / 2).max(1)).text("threadsPerCore", if cpus > 1 { 2 } else { 1 });
     });
     write_metadata(x, "metadataOptions", i);
-    x.node("enclaveOptions", |x| _ = x.text("enabled", false)).node("hibernationOptions", |x| _ = x.text("configured", false));
+    x.node("enclaveOptions", |x| _ = x.text("enabled", false))
+        .node("hibernationOptions", |x| _ = x.text("configured", false));
     x.text("usageOperation", if i.windows { "RunInstances:0002" } else { "RunInstances" });
 }
 
@@ -249,7 +260,9 @@ pub fn write_metadata(x: &mut Xml, name: &str, i: &Instance) {
 fn write_interface(x: &mut Xml, here: &Region, account: &str, i: &Instance, reachable: bool) {
     x.text("networkInterfaceId", &i.eni).text("subnetId", &i.subnet).text("vpcId", &i.vpc).text("description", "");
     x.text("ownerId", account).text("status", "in-use").text("macAddress", i.mac()).text("privateIpAddress", i.address);
-    x.text("privateDnsName", i.hostname()).text("sourceDestCheck", i.source_dest_check).text("interfaceType", "interface");
+    x.text("privateDnsName", i.hostname())
+        .text("sourceDestCheck", i.source_dest_check)
+        .text("interfaceType", "interface");
     x.list("groupSet", &i.groups, |x, g| {
         x.text("groupId", g).opt("groupName", here.groups.get(g).map(|g| &g.name));
     });
@@ -272,7 +285,16 @@ fn write_interface(x: &mut Xml, here: &Region, account: &str, i: &Instance, reac
 }
 
 pub fn describe_instance_status(cx: &mut Cx<'_>, input: DescribeInstances) -> Result<Xml, Refusal> {
-    filter::check(&input.filter, &["availability-zone", "instance-state-code", "instance-state-name", "instance-status.status", "system-status.status"])?;
+    filter::check(
+        &input.filter,
+        &[
+            "availability-zone",
+            "instance-state-code",
+            "instance-state-name",
+            "instance-status.status",
+            "system-status.status",
+        ],
+    )?;
     check(cx, &input)?;
     let (account, now) = (cx.account.clone(), cx.now);
     let here = cx.here();
@@ -290,13 +312,16 @@ pub fn describe_instance_status(cx: &mut Cx<'_>, input: DescribeInstances) -> Re
             && input.filter.iter().filter(status).all(|f| f.value.iter().any(|v| filter::matches(v, health(i))))
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|i| (i.id.clone(), i)).collect(), &paging, 5..=1000, "DescribeInstanceStatus")?;
+    let (found, next) =
+        filter::page(found.map(|i| (i.id.clone(), i)).collect(), &paging, 5..=1000, "DescribeInstanceStatus")?;
     let mut x = Xml::new();
     x.list("instanceStatusSet", found, |x, i| {
         let state = i.state(now);
         x.text("instanceId", &i.id).text("availabilityZone", &i.zone);
         x.list("eventsSet", i.interrupt_at, |x, at| {
-            x.text("code", "instance-stop").text("description", "The machine will be taken back").text("notBefore", stamp(at));
+            x.text("code", "instance-stop")
+                .text("description", "The machine will be taken back")
+                .text("notBefore", stamp(at));
         });
         x.node("instanceState", |x| _ = x.text("code", state.code()).text("name", state.name()));
         for name in ["systemStatus", "instanceStatus"] {

@@ -132,7 +132,9 @@ pub fn run_instances(cx: &mut Cx<'_>, input: Value) -> Result<Xml, Refusal> {
     let spot = input.instance_market_options.market_type.as_deref() == Some("spot");
     let request_tags = tag::specified(&input.tag_specification, "spot-instances-request", &kinds)?;
     if !spot && !request_tags.is_empty() {
-        return Err(Refusal::combination("The parameter 'spot-instances-request' of TagSpecification needs the market type 'spot'"));
+        return Err(Refusal::combination(
+            "The parameter 'spot-instances-request' of TagSpecification needs the market type 'spot'",
+        ));
     }
     let made = launch(cx, &input, spot)?;
     if spot {
@@ -175,7 +177,10 @@ pub fn launch(cx: &mut Cx<'_>, input: &RunInstances, spot: bool) -> Result<Vec<S
     if alive + count > MOST_INSTANCES {
         return Err(Refusal::limit(
             "InstanceLimitExceeded",
-            format!("You have requested more instances ({}) than your current instance limit of {MOST_INSTANCES} allows.", alive + count),
+            format!(
+                "You have requested more instances ({}) than your current instance limit of {MOST_INSTANCES} allows.",
+                alive + count
+            ),
         ));
     }
     if cx.world.trouble.no_capacity(&checked.subnet.zone, &checked.kind.name, spot) {
@@ -230,22 +235,30 @@ fn check(cx: &mut Cx<'_>, input: &RunInstances, spot: bool) -> Result<Checked, R
     }
     if input.credit_specification.cpu_credits.is_some() && !kind.burstable {
         return Err(Refusal::combination(format!(
-            "The specified instance type '{}' does not support the 'CreditSpecification' parameter", kind.name
+            "The specified instance type '{}' does not support the 'CreditSpecification' parameter",
+            kind.name
         )));
     }
     let authorized = match given(input.key_name.as_ref()) {
         Some(name) => {
             rehearsal::key_pair(cx, name);
-            Some(cx.here().key_pairs.get(name).map(|k| format!("{} {name}", k.public)).ok_or_else(|| not_found_by_name(name))?)
+            Some(
+                cx.here()
+                    .key_pairs
+                    .get(name)
+                    .map(|k| format!("{} {name}", k.public))
+                    .ok_or_else(|| not_found_by_name(name))?,
+            )
         }
         None => None,
     };
     let (subnet, groups, public) = network(cx, input, &kind, spot)?;
     let devices = devices(cx, input, &image)?;
-    let profile = match given(input.iam_instance_profile.name.as_ref()).or(given(input.iam_instance_profile.arn.as_ref())) {
-        Some(name) => Some(cx.usable_profile(name)?),
-        None => None,
-    };
+    let profile =
+        match given(input.iam_instance_profile.name.as_ref()).or(given(input.iam_instance_profile.arn.as_ref())) {
+            Some(name) => Some(cx.usable_profile(name)?),
+            None => None,
+        };
     let user_data = match given(input.user_data.as_ref()) {
         Some(text) => {
             let malformed = |_| Refusal::invalid("Invalid BASE64 encoding of user data.");
@@ -284,30 +297,29 @@ fn network(
         return Err(Refusal::invalid(format!("Invalid availability zone: [{zone}]")));
     }
     let asked = given(input.subnet_id.as_ref()).or_else(|| interface.and_then(|i| given(i.subnet_id.as_ref())));
-    let subnet = match asked {
-        Some(id) => {
-            well_formed(id, "subnet")?;
-            rehearsal::subnets(cx, &[id.to_owned()], &[]);
-            let subnet = cx.here().subnets.get(id).cloned().ok_or_else(|| not_found(id))?;
-            if zone.as_ref().is_some_and(|z| *z != subnet.zone) {
-                return Err(Refusal::invalid(format!(
-                    "The availability zone of the specified subnet ({}) does not match the requested one", subnet.zone
-                )));
-            }
-            subnet
+    let subnet = if let Some(id) = asked {
+        well_formed(id, "subnet")?;
+        rehearsal::subnets(cx, &[id.to_owned()], &[]);
+        let subnet = cx.here().subnets.get(id).cloned().ok_or_else(|| not_found(id))?;
+        if zone.as_ref().is_some_and(|z| *z != subnet.zone) {
+            return Err(Refusal::invalid(format!(
+                "The availability zone of the specified subnet ({}) does not match the requested one",
+                subnet.zone
+            )));
         }
-        None => {
-            let vpc = cx.here().default_vpc().map(|v| v.id.clone()).ok_or_else(|| {
-                Refusal::new("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
-            })?;
-            let mut subnets: Vec<Subnet> = cx.here().subnets.values().filter(|s| s.vpc == vpc && s.default).cloned().collect();
-            subnets.retain(|s| zone.as_ref().is_none_or(|z| s.zone == *z));
-            subnets.sort_by(|a, b| a.zone.cmp(&b.zone));
-            // EC2 takes a zone that has what is asked for, where the request names none.
-            let free = |s: &&Subnet| !cx.world.trouble.lacks(&s.zone, &kind.name, spot);
-            let chosen = subnets.iter().find(free).or(subnets.first()).cloned();
-            chosen.ok_or_else(|| Refusal::new("MissingInput", "No default subnet for the availability zone"))?
-        }
+        subnet
+    } else {
+        let vpc = cx.here().default_vpc().map(|v| v.id.clone()).ok_or_else(|| {
+            Refusal::new("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
+        })?;
+        let mut subnets: Vec<Subnet> =
+            cx.here().subnets.values().filter(|s| s.vpc == vpc && s.default).cloned().collect();
+        subnets.retain(|s| zone.as_ref().is_none_or(|z| s.zone == *z));
+        subnets.sort_by(|a, b| a.zone.cmp(&b.zone));
+        // EC2 takes a zone that has what is asked for, where the request names none.
+        let free = |s: &&Subnet| !cx.world.trouble.lacks(&s.zone, &kind.name, spot);
+        let chosen = subnets.iter().find(free).or(subnets.first()).cloned();
+        chosen.ok_or_else(|| Refusal::new("MissingInput", "No default subnet for the availability zone"))?
     };
     let mut groups = interface.map(|i| i.security_group_id.clone()).unwrap_or_default();
     groups.extend(input.security_group_id.iter().filter(|g| !g.is_empty()).cloned());

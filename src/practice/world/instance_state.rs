@@ -28,16 +28,15 @@ fn known(cx: &mut Cx<'_>, ids: &[String]) -> Result<(), Refusal> {
     match unknown[..] {
         [] => Ok(()),
         [one] => Err(not_found(one)),
-        _ => Err(Refusal::new("InvalidInstanceID.NotFound", format!("The instance IDs '{}' do not exist", unknown.join(", ")))),
+        _ => Err(Refusal::new(
+            "InvalidInstanceID.NotFound",
+            format!("The instance IDs '{}' do not exist", unknown.join(", ")),
+        )),
     }
 }
 
 /// Changes each instance and answers with its states before and after.
-fn each(
-    cx: &mut Cx<'_>,
-    ids: &[String],
-    mut change: impl FnMut(&mut Cx<'_>, &str, State),
-) -> Xml {
+fn each(cx: &mut Cx<'_>, ids: &[String], mut change: impl FnMut(&mut Cx<'_>, &str, State)) -> Xml {
     let now = cx.now;
     let mut changes = Vec::new();
     for id in ids {
@@ -65,10 +64,20 @@ pub fn stop_instances(cx: &mut Cx<'_>, input: SomeInstances) -> Result<Xml, Refu
                 return refused(format!("The instance '{id}' is not in a state from which it can be stopped."));
             }
             _ if i.disable_stop => {
-                return Err(Refusal::new("OperationNotPermitted", format!("The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.")));
+                return Err(Refusal::new(
+                    "OperationNotPermitted",
+                    format!(
+                        "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+                    ),
+                ));
             }
             _ if i.spot_request.is_some() => {
-                return Err(Refusal::new("UnsupportedOperation", format!("You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.")));
+                return Err(Refusal::new(
+                    "UnsupportedOperation",
+                    format!(
+                        "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests."
+                    ),
+                ));
             }
             _ => {}
         }
@@ -78,7 +87,10 @@ pub fn stop_instances(cx: &mut Cx<'_>, input: SomeInstances) -> Result<Xml, Refu
         if before == State::Running {
             let i = instance(cx, id);
             i.enter(Phase::Stopping { done: false }, now);
-            i.reason = Some(("Client.UserInitiatedShutdown".to_owned(), "Client.UserInitiatedShutdown: User initiated shutdown".to_owned()));
+            i.reason = Some((
+                "Client.UserInitiatedShutdown".to_owned(),
+                "Client.UserInitiatedShutdown: User initiated shutdown".to_owned(),
+            ));
             i.transition = format!("User initiated ({} GMT)", gmt(now));
             cx.effect(Effect::Stop { instance: id.to_owned(), force });
         }
@@ -99,7 +111,10 @@ pub fn start_instances(cx: &mut Cx<'_>, input: SomeInstances) -> Result<Xml, Ref
     let now = cx.now;
     for id in &input.instance_id {
         if !matches!(cx.here().instances[id].state(now), State::Stopped | State::Running | State::Pending) {
-            return Err(Refusal::new("IncorrectInstanceState", format!("The instance '{id}' is not in a state from which it can be started.")));
+            return Err(Refusal::new(
+                "IncorrectInstanceState",
+                format!("The instance '{id}' is not in a state from which it can be started."),
+            ));
         }
     }
     Ok(each(cx, &input.instance_id, |cx, id, before| {
@@ -137,7 +152,10 @@ pub fn reboot_instances(cx: &mut Cx<'_>, input: SomeInstances) -> Result<Xml, Re
     let now = cx.now;
     for id in &input.instance_id {
         if cx.here().instances[id].state(now) != State::Running {
-            return Err(Refusal::new("IncorrectState", format!("The instance '{id}' is not in a state from which it can be rebooted.")));
+            return Err(Refusal::new(
+                "IncorrectState",
+                format!("The instance '{id}' is not in a state from which it can be rebooted."),
+            ));
         }
     }
     for id in input.instance_id {
@@ -149,7 +167,12 @@ pub fn reboot_instances(cx: &mut Cx<'_>, input: SomeInstances) -> Result<Xml, Re
 pub fn terminate_instances(cx: &mut Cx<'_>, input: SomeInstances) -> Result<Xml, Refusal> {
     known(cx, &input.instance_id)?;
     if let Some(kept) = input.instance_id.iter().find(|id| cx.here().instances[*id].disable_termination) {
-        return Err(Refusal::new("OperationNotPermitted", format!("The instance '{kept}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.")));
+        return Err(Refusal::new(
+            "OperationNotPermitted",
+            format!(
+                "The instance '{kept}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+            ),
+        ));
     }
     Ok(each(cx, &input.instance_id, |cx, id, before| {
         if !matches!(before, State::Terminated | State::ShuttingDown) {
@@ -165,7 +188,8 @@ pub fn terminate(cx: &mut Cx<'_>, id: &str, code: &str, why: &str) {
     let i = instance(cx, id);
     i.enter(Phase::ShuttingDown { done: false }, now);
     i.reason = Some((code.to_owned(), format!("{code}: {why}")));
-    i.transition = if user { format!("User initiated ({} GMT)", gmt(now)) } else { format!("{why} ({} GMT)", gmt(now)) };
+    i.transition =
+        if user { format!("User initiated ({} GMT)", gmt(now)) } else { format!("{why} ({} GMT)", gmt(now)) };
     i.interrupt_at = None;
     cx.effect(Effect::Terminate { instance: id.to_owned() });
 }

@@ -135,7 +135,8 @@ pub fn import_key_pair(cx: &mut Cx<'_>, input: ImportKeyPair) -> Result<Xml, Ref
     let tags = tag::specified(&input.tag_specification, "key-pair", &["key-pair"])?;
     checked_name(cx, &input.key_name)?;
     let bad = || Refusal::new("InvalidKey.Format", "Key is not in valid OpenSSH public key format");
-    let text = STANDARD.decode(&input.public_key_material).ok().and_then(|b| String::from_utf8(b).ok()).ok_or_else(bad)?;
+    let text =
+        STANDARD.decode(&input.public_key_material).ok().and_then(|b| String::from_utf8(b).ok()).ok_or_else(bad)?;
     let key = PublicKey::from_openssh(text.trim()).map_err(|_| bad())?;
     let (kind, fingerprint) = match key.algorithm() {
         Algorithm::Ed25519 => ("ed25519", sha256_of(&key)),
@@ -216,7 +217,10 @@ pub fn describe_key_pairs(cx: &mut Cx<'_>, input: DescribeKeyPairs) -> Result<Xm
     });
     let mut x = Xml::new();
     x.list("keySet", found, |x, k| {
-        x.text("keyPairId", &k.id).text("keyName", &k.name).text("keyFingerprint", &k.fingerprint).text("keyType", &k.kind);
+        x.text("keyPairId", &k.id)
+            .text("keyName", &k.name)
+            .text("keyFingerprint", &k.fingerprint)
+            .text("keyType", &k.kind);
         x.text("createTime", stamp(k.made)).opt("publicKey", input.include_public_key.then_some(&k.public));
         tag::write(x, here.tags(&k.id));
     });

@@ -40,7 +40,10 @@ impl LaunchTemplate {
             text => text.parse().map_err(|_| Refusal::bad_value("LaunchTemplateVersion", text))?,
         };
         self.versions.iter().find(|v| v.number == number).ok_or_else(|| {
-            Refusal::new("InvalidLaunchTemplateId.VersionNotFound", format!("Could not find launch template version {number} with template ID {}.", self.id))
+            Refusal::new(
+                "InvalidLaunchTemplateId.VersionNotFound",
+                format!("Could not find launch template version {number} with template ID {}.", self.id),
+            )
         })
     }
 }
@@ -112,10 +115,16 @@ pub fn create_launch_template(cx: &mut Cx<'_>, input: CreateLaunchTemplate) -> R
     let name = input.launch_template_name.unwrap_or_default();
     let legal = |c: char| c.is_ascii_alphanumeric() || "()./_-".contains(c);
     if !(3..=128).contains(&name.len()) || !name.chars().all(legal) {
-        return Err(Refusal::new("InvalidLaunchTemplateName.MalformedException", "Launch template names must be between 3 and 128 characters, and may contain letters, numbers, and the following characters: - ( ) . / _"));
+        return Err(Refusal::new(
+            "InvalidLaunchTemplateName.MalformedException",
+            "Launch template names must be between 3 and 128 characters, and may contain letters, numbers, and the following characters: - ( ) . / _",
+        ));
     }
     if cx.here().launch_templates.values().any(|t| t.name == name) {
-        return Err(Refusal::new("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use."));
+        return Err(Refusal::new(
+            "InvalidLaunchTemplateName.AlreadyExistsException",
+            "Launch template name already in use.",
+        ));
     }
     let template = LaunchTemplate {
         id: cx.mint("lt"),
@@ -151,7 +160,12 @@ pub fn create_launch_template_version(cx: &mut Cx<'_>, input: CreateLaunchTempla
         None => input.launch_template_data,
     };
     let number = template.latest() + 1;
-    template.versions.push(Version { number, description: input.version_description.unwrap_or_default(), data, made: now });
+    template.versions.push(Version {
+        number,
+        description: input.version_description.unwrap_or_default(),
+        data,
+        made: now,
+    });
     let mut x = Xml::new();
     let version = template.version(Some(&number.to_string()))?;
     x.node("launchTemplateVersion", |x| write_version(x, template, version));
@@ -206,7 +220,8 @@ pub fn describe_launch_templates(cx: &mut Cx<'_>, input: DescribeLaunchTemplates
             && filter::all_hold(&input.filter, here.tags(&t.id), &attribute)
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|t| (t.id.clone(), t)).collect(), &paging, 1..=200, "DescribeLaunchTemplates")?;
+    let (found, next) =
+        filter::page(found.map(|t| (t.id.clone(), t)).collect(), &paging, 1..=200, "DescribeLaunchTemplates")?;
     let mut x = Xml::new();
     x.list("launchTemplates", found, |x, t| write(x, t, here.tags(&t.id)));
     x.opt("nextToken", next);
@@ -229,7 +244,8 @@ pub fn describe_launch_template_versions(cx: &mut Cx<'_>, input: DescribeLaunchT
     }
     let paging = Paging { max_results: input.max_results, next_token: input.next_token };
     let versions = versions.into_iter().map(|v| (format!("{:09}", v.number), v)).collect();
-    let (versions, next) = filter::page(versions, &paging, 1..=200, &format!("DescribeLaunchTemplateVersions {}", template.id))?;
+    let (versions, next) =
+        filter::page(versions, &paging, 1..=200, &format!("DescribeLaunchTemplateVersions {}", template.id))?;
     let mut x = Xml::new();
     x.list("launchTemplateVersionSet", versions, |x, v| write_version(x, &template, v));
     x.opt("nextToken", next);

@@ -101,7 +101,8 @@ fn tree(home: &Region, account: &str, i: &Instance, role: Option<&str>, now: Tim
     put("mac", i.mac());
     let interface = format!("network/interfaces/macs/{}", i.mac());
     let cidr = |id: &str| home.subnets.get(id).map(|s| s.cidr.to_string()).unwrap_or_default();
-    let groups = i.groups.iter().filter_map(|g| home.groups.get(g)).map(|g| g.name.clone()).collect::<Vec<_>>().join("\n");
+    let groups =
+        i.groups.iter().filter_map(|g| home.groups.get(g)).map(|g| g.name.clone()).collect::<Vec<_>>().join("\n");
     put(&format!("{interface}/device-number"), "0".to_owned());
     put(&format!("{interface}/interface-id"), i.eni.clone());
     put(&format!("{interface}/local-ipv4s"), i.address.to_string());

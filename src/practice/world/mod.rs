@@ -3,16 +3,19 @@
 //!
 //! States are functions of what happened and of the time (`Instance::state(now)`): nothing ticks while nobody asks.
 
+// Actions have one form, which `actions.rs` relies on: they own what they read, and may refuse.
+#![allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
+
 mod account;
 mod actions;
 mod catalog;
 mod filter;
 mod fleet;
+mod iam;
 mod id;
 mod image;
 mod image_attribute;
 mod image_make;
-mod iam;
 mod instance;
 mod instance_attribute;
 mod instance_describe;
@@ -41,8 +44,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use account::{Account, Region};
-pub use secret::TARGETS;
 pub use key_pair::Material;
+pub use secret::TARGETS;
 pub use trouble::{ActiveFault, Trouble, Verdict};
 
 use super::machine::{Happened, LayerId, LinkFaults};
@@ -75,15 +78,32 @@ pub struct World {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// A new machine (`fresh`), or a stopped one that goes on.
-    Boot { boot: Box<Boot>, fresh: bool },
-    Stop { instance: String, force: bool },
-    Reboot { instance: String },
-    Terminate { instance: String },
+    Boot {
+        boot: Box<Boot>,
+        fresh: bool,
+    },
+    Stop {
+        instance: String,
+        force: bool,
+    },
+    Reboot {
+        instance: String,
+    },
+    Terminate {
+        instance: String,
+    },
     /// The machine's own layer becomes this layer; [`World::captured`] follows.
-    Capture { instance: String, layer: LayerId, reboot: bool },
+    Capture {
+        instance: String,
+        layer: LayerId,
+        reboot: bool,
+    },
     DropLayer(LayerId),
     /// The way to the machine changed.
-    Link { instance: String, link: LinkFaults },
+    Link {
+        instance: String,
+        link: LinkFaults,
+    },
 }
 
 /// What a machine is made from; the rim adds what only it has.
@@ -142,15 +162,17 @@ impl World {
     pub fn call(&mut self, call: Call<'_>, outside: &Outside<'_>) -> Result<String, Refusal> {
         let account = self.account_of(call.access_key);
         if call.service == "ec2" && !place::is_region(call.region) {
-            return Err(Refusal::new("AuthFailure", "AWS was not able to validate the provided access credentials")
-                .status(401));
+            return Err(
+                Refusal::new("AuthFailure", "AWS was not able to validate the provided access credentials").status(401)
+            );
         }
         let dry = call.input.get("DryRun").and_then(Value::as_bool).unwrap_or_default();
         if dry {
             let mut copy = self.clone();
             copy.carry_out(&account, &call, outside)?;
-            return Err(Refusal::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
-                .status(412));
+            return Err(
+                Refusal::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").status(412)
+            );
         }
         let token = call.input.get("ClientToken").and_then(Value::as_str).filter(|t| !t.is_empty());
         let Some(token) = token.map(|t| format!("{} {t}", call.action)) else {
@@ -324,10 +346,12 @@ impl Cx<'_> {
 
 /// RFC 3339 with milliseconds, as EC2 writes times.
 pub fn stamp(at: Time) -> String {
-    jiff::Timestamp::from_millisecond(at).map_or_else(|_| String::new(), |t| t.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| String::new(), |t| t.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
 }
 
 /// RFC 3339 in whole seconds, as IAM and STS write them.
 pub fn stamp_seconds(at: Time) -> String {
-    jiff::Timestamp::from_millisecond(at).map_or_else(|_| String::new(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    jiff::Timestamp::from_millisecond(at)
+        .map_or_else(|_| String::new(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

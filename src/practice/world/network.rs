@@ -48,7 +48,9 @@ impl Cidr {
     /// `InvalidParameterValue`, as for any malformed block; `InvalidVpc.Range`/`InvalidSubnet.Range` are the callers'.
     pub fn parse(text: &str, parameter: &str) -> Result<Self, Refusal> {
         let bad = || {
-            Refusal::invalid(format!("Value ({text}) for parameter {parameter} is invalid. This is not a valid CIDR block."))
+            Refusal::invalid(format!(
+                "Value ({text}) for parameter {parameter} is invalid. This is not a valid CIDR block."
+            ))
         };
         let (address, bits) = text.split_once('/').ok_or_else(bad)?;
         let address: Ipv4Addr = address.parse().map_err(|_| bad())?;
@@ -191,7 +193,16 @@ pub struct DescribeVpcs {
 }
 
 pub fn describe_vpcs(cx: &mut Cx<'_>, input: DescribeVpcs) -> Result<Xml, Refusal> {
-    const KNOWN: &[&str] = &["cidr", "cidr-block-association.cidr-block", "dhcp-options-id", "is-default", "isDefault", "owner-id", "state", "vpc-id"];
+    const KNOWN: &[&str] = &[
+        "cidr",
+        "cidr-block-association.cidr-block",
+        "dhcp-options-id",
+        "is-default",
+        "isDefault",
+        "owner-id",
+        "state",
+        "vpc-id",
+    ];
     filter::check(&input.filter, KNOWN)?;
     let account = cx.account.clone();
     rehearsal::vpcs(cx, &input.vpc_id, &input.filter);
@@ -235,7 +246,8 @@ pub fn describe_vpc_attribute(cx: &mut Cx<'_>, input: OneVpc) -> Result<Xml, Ref
         return Err(not_found(&input.vpc_id));
     }
     let mut x = Xml::new();
-    x.text("vpcId", &input.vpc_id).node(&input.attribute, |x| _ = x.text("value", input.attribute != "enableNetworkAddressUsageMetrics"));
+    x.text("vpcId", &input.vpc_id)
+        .node(&input.attribute, |x| _ = x.text("value", input.attribute != "enableNetworkAddressUsageMetrics"));
     Ok(x)
 }
 
@@ -310,8 +322,20 @@ pub struct DescribeSubnets {
 
 pub fn describe_subnets(cx: &mut Cx<'_>, input: DescribeSubnets) -> Result<Xml, Refusal> {
     const KNOWN: &[&str] = &[
-        "availability-zone", "availabilityZone", "availability-zone-id", "available-ip-address-count", "cidr", "cidr-block",
-        "cidrBlock", "default-for-az", "defaultForAz", "map-public-ip-on-launch", "owner-id", "state", "subnet-arn", "subnet-id",
+        "availability-zone",
+        "availabilityZone",
+        "availability-zone-id",
+        "available-ip-address-count",
+        "cidr",
+        "cidr-block",
+        "cidrBlock",
+        "default-for-az",
+        "defaultForAz",
+        "map-public-ip-on-launch",
+        "owner-id",
+        "state",
+        "subnet-arn",
+        "subnet-id",
         "vpc-id",
     ];
     filter::check(&input.filter, KNOWN)?;
@@ -384,10 +408,12 @@ pub fn describe_internet_gateways(cx: &mut Cx<'_>, input: DescribeNetworkThings)
             "owner-id" => vec![account.clone()],
             _ => Vec::new(),
         };
-        (input.id.is_empty() || input.id.contains(gateway)) && filter::all_hold(&input.filter, here.tags(gateway), &attribute)
+        (input.id.is_empty() || input.id.contains(gateway))
+            && filter::all_hold(&input.filter, here.tags(gateway), &attribute)
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|f| (f.0.clone(), f)).collect(), &paging, 5..=1000, "DescribeInternetGateways")?;
+    let (found, next) =
+        filter::page(found.map(|f| (f.0.clone(), f)).collect(), &paging, 5..=1000, "DescribeInternetGateways")?;
     let mut x = Xml::new();
     x.list("internetGatewaySet", found, |x, (gateway, vpc)| {
         x.text("internetGatewayId", gateway).text("ownerId", &account);
@@ -399,7 +425,10 @@ pub fn describe_internet_gateways(cx: &mut Cx<'_>, input: DescribeNetworkThings)
 }
 
 pub fn describe_route_tables(cx: &mut Cx<'_>, input: DescribeNetworkThings) -> Result<Xml, Refusal> {
-    filter::check(&input.filter, &["association.main", "association.subnet-id", "route-table-id", "vpc-id", "owner-id"])?;
+    filter::check(
+        &input.filter,
+        &["association.main", "association.subnet-id", "route-table-id", "vpc-id", "owner-id"],
+    )?;
     for id in &input.id {
         cx.existing(id)?;
     }
@@ -417,17 +446,20 @@ pub fn describe_route_tables(cx: &mut Cx<'_>, input: DescribeNetworkThings) -> R
             && filter::all_hold(&input.filter, here.tags(&vpc.route_table), &attribute)
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|v| (v.route_table.clone(), v)).collect(), &paging, 5..=100, "DescribeRouteTables")?;
+    let (found, next) =
+        filter::page(found.map(|v| (v.route_table.clone(), v)).collect(), &paging, 5..=100, "DescribeRouteTables")?;
     let mut x = Xml::new();
     x.list("routeTableSet", found, |x, vpc| {
         x.text("routeTableId", &vpc.route_table).text("vpcId", &vpc.id).text("ownerId", &account);
-        let routes = [Some((vpc.cidr.to_string(), "local")), vpc.gateway.as_deref().map(|g| ("0.0.0.0/0".to_owned(), g))];
+        let routes =
+            [Some((vpc.cidr.to_string(), "local")), vpc.gateway.as_deref().map(|g| ("0.0.0.0/0".to_owned(), g))];
         x.list("routeSet", routes.into_iter().flatten(), |x, (to, via)| {
             x.text("destinationCidrBlock", to).text("gatewayId", via).text("state", "active");
             x.text("origin", if via == "local" { "CreateRouteTable" } else { "CreateRoute" });
         });
         x.list("associationSet", [vpc], |x, v| {
-            x.text("routeTableAssociationId", v.route_table.replace("rtb-", "rtbassoc-")).text("routeTableId", &v.route_table);
+            x.text("routeTableAssociationId", v.route_table.replace("rtb-", "rtbassoc-"))
+                .text("routeTableId", &v.route_table);
             x.text("main", true).node("associationState", |x| _ = x.text("state", "associated"));
         });
         tag::write(x, here.tags(&vpc.route_table));
@@ -438,8 +470,18 @@ pub fn describe_route_tables(cx: &mut Cx<'_>, input: DescribeNetworkThings) -> R
 
 pub fn describe_network_interfaces(cx: &mut Cx<'_>, input: DescribeNetworkThings) -> Result<Xml, Refusal> {
     const KNOWN: &[&str] = &[
-        "attachment.instance-id", "attachment.status", "availability-zone", "group-id", "network-interface-id", "owner-id",
-        "private-ip-address", "status", "subnet-id", "vpc-id", "addresses.private-ip-address", "association.public-ip",
+        "attachment.instance-id",
+        "attachment.status",
+        "availability-zone",
+        "group-id",
+        "network-interface-id",
+        "owner-id",
+        "private-ip-address",
+        "status",
+        "subnet-id",
+        "vpc-id",
+        "addresses.private-ip-address",
+        "association.public-ip",
     ];
     filter::check(&input.filter, KNOWN)?;
     for id in &input.id {
@@ -455,20 +497,27 @@ pub fn describe_network_interfaces(cx: &mut Cx<'_>, input: DescribeNetworkThings
             "group-id" => i.groups.clone(),
             "network-interface-id" => vec![i.eni.clone()],
             "owner-id" => vec![account.clone()],
-            "private-ip-address" | "addresses.private-ip-address" | "association.public-ip" => vec![i.address.to_string()],
+            "private-ip-address" | "addresses.private-ip-address" | "association.public-ip" => {
+                vec![i.address.to_string()]
+            }
             "status" => vec!["in-use".to_owned()],
             "subnet-id" => vec![i.subnet.clone()],
             "vpc-id" => vec![i.vpc.clone()],
             _ => Vec::new(),
         };
-        (input.id.is_empty() || input.id.contains(&i.eni)) && filter::all_hold(&input.filter, here.tags(&i.eni), &attribute)
+        (input.id.is_empty() || input.id.contains(&i.eni))
+            && filter::all_hold(&input.filter, here.tags(&i.eni), &attribute)
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|i| (i.eni.clone(), i)).collect(), &paging, 5..=1000, "DescribeNetworkInterfaces")?;
+    let (found, next) =
+        filter::page(found.map(|i| (i.eni.clone(), i)).collect(), &paging, 5..=1000, "DescribeNetworkInterfaces")?;
     let mut x = Xml::new();
     x.list("networkInterfaceSet", found, |x, i| {
         x.text("networkInterfaceId", &i.eni).text("subnetId", &i.subnet).text("vpcId", &i.vpc);
-        x.text("availabilityZone", &i.zone).text("description", "").text("ownerId", &account).text("requesterManaged", false);
+        x.text("availabilityZone", &i.zone)
+            .text("description", "")
+            .text("ownerId", &account)
+            .text("requesterManaged", false);
         x.text("status", "in-use").text("macAddress", i.mac()).text("privateIpAddress", i.address);
         x.text("sourceDestCheck", true);
         x.list("groupSet", &i.groups, |x, g| {
@@ -493,7 +542,9 @@ mod tests {
     fn ranges() {
         let cidr = |t| Cidr::parse(t, "p").unwrap();
         assert_eq!(cidr("10.1.2.3/16").to_string(), "10.1.0.0/16");
-        assert!(cidr("10.1.0.0/16").contains(cidr("10.1.255.0/24")) && !cidr("10.1.0.0/24").contains(cidr("10.1.0.0/16")));
+        assert!(
+            cidr("10.1.0.0/16").contains(cidr("10.1.255.0/24")) && !cidr("10.1.0.0/24").contains(cidr("10.1.0.0/16"))
+        );
         assert!(cidr("0.0.0.0/0").contains(cidr("1.2.3.4/32")));
         assert!(["10.0.0.0", "10.0.0.0/33", "x/8", ""].iter().all(|t| Cidr::parse(t, "p").is_err()));
     }

@@ -9,8 +9,11 @@ impl World {
     /// Each kind of thing as a list; what every account comes with is left out.
     pub fn overview(&self, now: Time) -> Value {
         let mut out: Value = KINDS.iter().map(|kind| ((*kind).to_owned(), json!([]))).collect();
-        for (account, region) in
-            self.accounts.iter().filter(|(id, _)| *id != PUBLIC).flat_map(|(id, a)| a.regions.values().map(move |r| (id, r)))
+        for (account, region) in self
+            .accounts
+            .iter()
+            .filter(|(id, _)| *id != PUBLIC)
+            .flat_map(|(id, a)| a.regions.values().map(move |r| (id, r)))
         {
             for (kind, things) in things(region, now) {
                 for mut thing in things {
@@ -35,7 +38,15 @@ impl World {
 }
 
 const KINDS: &[&str] = &[
-    "instances", "images", "snapshots", "volumes", "key_pairs", "security_groups", "launch_templates", "spot_requests", "roles",
+    "instances",
+    "images",
+    "snapshots",
+    "volumes",
+    "key_pairs",
+    "security_groups",
+    "launch_templates",
+    "spot_requests",
+    "roles",
     "instance_profiles",
 ];
 
@@ -55,7 +66,8 @@ fn things(r: &Region, now: Time) -> Vec<(&'static str, Vec<Value>)> {
         json!({ "id": i.id, "name": i.name, "state": i.state(&r.snapshots, now), "public": i.public, "users": i.users,
             "layers": layers, "made": i.made, "snapshots": i.snapshots().collect::<Vec<_>>() })
     });
-    let snapshots = r.snapshots.values().map(|s| json!({ "id": s.id, "state": s.state(now), "encrypted": s.encrypted }));
+    let snapshots =
+        r.snapshots.values().map(|s| json!({ "id": s.id, "state": s.state(now), "encrypted": s.encrypted }));
     let volumes = r.volumes.values().map(|v| json!({ "id": v.id, "size": v.size }));
     let keys = r.key_pairs.values().map(|k| json!({ "id": k.id, "name": k.name }));
     let groups = r.groups.values().filter(|g| g.name != "default").map(|g| json!({ "id": g.id, "name": g.name }));

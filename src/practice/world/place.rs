@@ -120,6 +120,12 @@ pub struct InstanceType {
     pub nitro: bool,
 }
 
+impl InstanceType {
+    fn metal(&self) -> bool {
+        self.name.split_once('.').is_some_and(|(_, size)| size == "metal")
+    }
+}
+
 pub fn is_region(name: &str) -> bool {
     REGIONS.iter().any(|r| r.0 == name)
 }
@@ -160,7 +166,8 @@ pub fn instance_type(name: &str) -> Option<InstanceType> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // invariant: both factors are small
         _ => (ratio * f64::from(cpus) * 1024.0) as u64,
     };
-    let nitro = !matches!(family, "t1" | "t2" | "m1" | "m3" | "m4" | "c3" | "c4" | "r3" | "r4" | "i3" | "p2" | "p3" | "x1");
+    let nitro =
+        !matches!(family, "t1" | "t2" | "m1" | "m3" | "m4" | "c3" | "c4" | "r3" | "r4" | "i3" | "p2" | "p3" | "x1");
     Some(InstanceType { name: name.to_owned(), architecture, cpus, memory_mib, burstable: *burstable, nitro })
 }
 
@@ -279,7 +286,7 @@ pub fn describe_instance_types(_: &mut Cx<'_>, input: DescribeTypes) -> Result<X
             "processor-info.supported-architecture" => vec![t.architecture.to_owned()],
             "supported-virtualization-type" => vec!["hvm".to_owned()],
             "vcpu-info.default-vcpus" => vec![t.cpus.to_string()],
-            "bare-metal" => vec![t.name.ends_with(".metal").to_string()],
+            "bare-metal" => vec![t.metal().to_string()],
             "hypervisor" => vec![if t.nitro { "nitro" } else { "xen" }.to_owned()],
             _ => Vec::new(),
         };
@@ -293,7 +300,7 @@ pub fn describe_instance_types(_: &mut Cx<'_>, input: DescribeTypes) -> Result<X
     x.list("instanceTypeSet", found, |x, t| {
         x.text("instanceType", &t.name).text("currentGeneration", t.nitro).text("freeTierEligible", false);
         x.texts("supportedUsageClasses", ["on-demand", "spot"]).texts("supportedRootDeviceTypes", ["ebs"]);
-        x.texts("supportedVirtualizationTypes", ["hvm"]).text("bareMetal", t.name.ends_with(".metal"));
+        x.texts("supportedVirtualizationTypes", ["hvm"]).text("bareMetal", t.metal());
         x.text("hypervisor", if t.nitro { "nitro" } else { "xen" });
         x.node("processorInfo", |x| _ = x.texts("supportedArchitectures", [t.architecture]));
         x.node("vCpuInfo", |x| _ = x.text("defaultVCpus", t.cpus));
@@ -352,7 +359,8 @@ pub fn describe_account_attributes(cx: &mut Cx<'_>, input: DescribeAccountAttrib
         ("max-instances", "1000".to_owned()),
         ("vpc-max-security-groups-per-interface", "5".to_owned()),
     ];
-    let wanted = all.into_iter().filter(|(n, _)| input.attribute_name.is_empty() || input.attribute_name.iter().any(|a| a == n));
+    let wanted =
+        all.into_iter().filter(|(n, _)| input.attribute_name.is_empty() || input.attribute_name.iter().any(|a| a == n));
     let mut x = Xml::new();
     x.list("accountAttributeSet", wanted, |x, (name, value)| {
         x.text("attributeName", name);

@@ -32,7 +32,7 @@ pub fn image(cx: &mut Cx<'_>, id: &str) {
     if !cx.outside.rehearsal || cx.world.visible_image(&account, &region, id, now).is_some() {
         return;
     }
-    stand_in(cx, id.to_owned(), None, "amzn2 ubuntu jammy server", &[], None, id.to_owned());
+    stand_in(cx, id, None, "amzn2 ubuntu jammy server", &[], None, id);
 }
 
 /// A filter that finds nothing gets an image that it finds. That a name is not in use is what some ask on purpose: a plain
@@ -45,14 +45,16 @@ pub fn images(cx: &mut Cx<'_>, input: &DescribeImages) {
     if !input.image_id.is_empty() || !looks_for_a_source {
         return;
     }
-    let asked = format!("{:?}", input.filter.iter().map(|f| format!("{}={}", f.name, f.value.join(","))).collect::<Vec<_>>());
-    let id = id::id("ami", &[b"stand-in", cx.region.as_bytes(), asked.as_bytes(), format!("{:?}", input.owner).as_bytes()]);
+    let asked =
+        format!("{:?}", input.filter.iter().map(|f| format!("{}={}", f.name, f.value.join(","))).collect::<Vec<_>>());
+    let id =
+        id::id("ami", &[b"stand-in", cx.region.as_bytes(), asked.as_bytes(), format!("{:?}", input.owner).as_bytes()]);
     let name = value("name").unwrap_or_else(|| "practice-stand-in".to_owned());
     let given = name.replace('*', "20260101").replace('?', "0").replace('\\', "");
     let architecture = value("architecture");
     let hint = format!("{name} {}", value("platform").unwrap_or_default());
     let told = value("name").map_or(asked, |n| format!("name={n}"));
-    stand_in(cx, id.clone(), Some(given), &hint, &input.owner, architecture.as_deref(), told);
+    stand_in(cx, &id, Some(given), &hint, &input.owner, architecture.as_deref(), &told);
     let region = cx.region.clone();
     let account = cx.account.clone();
     let now = cx.now;
@@ -74,11 +76,19 @@ pub fn images(cx: &mut Cx<'_>, input: &DescribeImages) {
                 "description" => image.description = value,
                 "boot-mode" => image.boot_mode = Some(value),
                 "root-device-name" => {
-                    image.devices.iter_mut().filter(|d| d.name == image.root_device).for_each(|d| d.name.clone_from(&value));
+                    image
+                        .devices
+                        .iter_mut()
+                        .filter(|d| d.name == image.root_device)
+                        .for_each(|d| d.name.clone_from(&value));
                     image.root_device = value;
                 }
                 "block-device-mapping.volume-type" => {
-                    image.devices.iter_mut().filter_map(|d| d.ebs.as_mut()).for_each(|e| e.volume_type.clone_from(&value));
+                    image
+                        .devices
+                        .iter_mut()
+                        .filter_map(|d| d.ebs.as_mut())
+                        .for_each(|e| e.volume_type.clone_from(&value));
                 }
                 name => {
                     if let Some(key) = name.strip_prefix("tag:") {
@@ -93,20 +103,20 @@ pub fn images(cx: &mut Cx<'_>, input: &DescribeImages) {
 
 fn stand_in(
     cx: &mut Cx<'_>,
-    id: String,
+    id: &str,
     name: Option<String>,
     hint: &str,
     owners: &[String],
     architecture: Option<&str>,
-    told: String,
+    told: &str,
 ) {
     let (region, now) = (cx.region.clone(), cx.now);
     let public = cx.world.region(PUBLIC, &region, now);
     let Some(base) = catalog::nearest(public, hint, owners, architecture).cloned() else { return };
-    let text = format!("{} stands for {told}: {}", id, base.name);
-    let image = Image { id: id.clone(), name: name.unwrap_or_else(|| base.name.clone()), ..base };
-    public.tag(&id, &Tags::from([(STANDS_FOR.to_owned(), told.chars().take(255).collect())]));
-    public.images.insert(id, image);
+    let text = format!("{id} stands for {told}: {}", base.name);
+    let image = Image { id: id.to_owned(), name: name.unwrap_or_else(|| base.name.clone()), ..base };
+    public.tag(id, &Tags::from([(STANDS_FOR.to_owned(), told.chars().take(255).collect())]));
+    public.images.insert(id.to_owned(), image);
     cx.say(text);
 }
 
@@ -159,7 +169,9 @@ pub fn subnets(cx: &mut Cx<'_>, ids: &[String], filters: &[Filter]) {
     }
     if ids.is_empty() {
         let tags = wanted_tags(filters);
-        let value = |name: &[&str]| filters.iter().find(|f| name.contains(&f.name.as_str())).and_then(|f| f.value.first()).cloned();
+        let value = |name: &[&str]| {
+            filters.iter().find(|f| name.contains(&f.name.as_str())).and_then(|f| f.value.first()).cloned()
+        };
         let (in_vpc, zone) = (value(&["vpc-id"]), value(&["availability-zone", "availabilityZone"]));
         let here = cx.here();
         let found = here.subnets.values().any(|s| {
@@ -226,15 +238,8 @@ fn group(cx: &mut Cx<'_>, id: &str, in_vpc: Option<String>, name: String) {
     let (owner, made) = (cx.account.clone(), cx.now);
     let here = cx.here();
     let vpc = in_vpc.or_else(|| here.default_vpc().map(|v| v.id.clone())).unwrap_or_default();
-    let group = Group {
-        id: id.to_owned(),
-        name,
-        description: "stands in".to_owned(),
-        vpc,
-        owner,
-        rules: Vec::new(),
-        made,
-    };
+    let group =
+        Group { id: id.to_owned(), name, description: "stands in".to_owned(), vpc, owner, rules: Vec::new(), made };
     here.groups.insert(id.to_owned(), group);
     here.tag(id, &Tags::from([(STANDS_FOR.to_owned(), id.to_owned())]));
     cx.say(format!("{id} stands for a security group of that id"));
@@ -248,7 +253,8 @@ pub fn key_pair(cx: &mut Cx<'_>, name: &str) {
     let Ok(key) = russh::keys::PrivateKey::random(&mut rand::rng(), russh::keys::Algorithm::Ed25519) else { return };
     let Ok(public) = key.public_key().to_openssh() else { return };
     let (id, made) = (cx.mint("key"), cx.now);
-    let pair = KeyPair { id, name: name.to_owned(), kind: "ed25519".to_owned(), fingerprint: String::new(), public, made };
+    let pair =
+        KeyPair { id, name: name.to_owned(), kind: "ed25519".to_owned(), fingerprint: String::new(), public, made };
     cx.here().key_pairs.insert(name.to_owned(), pair);
     cx.say(format!("an empty key pair stands for `{name}`: its private key will not log in"));
 }
@@ -262,7 +268,8 @@ pub fn profile(cx: &mut Cx<'_>, name: &str) {
     if cx.world.account(&account).iam.profiles.contains_key(name) {
         return;
     }
-    let profile = iam::InstanceProfile { name: name.to_owned(), path: "/".to_owned(), ..iam::InstanceProfile::default() };
+    let profile =
+        iam::InstanceProfile { name: name.to_owned(), path: "/".to_owned(), ..iam::InstanceProfile::default() };
     cx.world.account(&account).iam.profiles.insert(name.to_owned(), profile);
     cx.say(format!("an empty instance profile stands for `{name}`"));
 }

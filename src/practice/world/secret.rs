@@ -38,19 +38,46 @@ const PUBLISHED: &[(&str, &str)] = &[
     ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64", "al2023-ami-2023*-kernel-6.1-arm64"),
     ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64", "al2023-ami-2023*-kernel-6.1-x86_64"),
     ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64", "al2023-ami-2023*-kernel-6.1-arm64"),
-    ("/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-x86_64", "al2023-ami-minimal-2023*-kernel-6.1-x86_64"),
+    (
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-x86_64",
+        "al2023-ami-minimal-2023*-kernel-6.1-x86_64",
+    ),
     ("/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2", "amzn2-ami-hvm-2*-x86_64-gp2"),
     ("/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-arm64-gp2", "amzn2-ami-hvm-2*-arm64-gp2"),
-    ("/aws/service/ami-amazon-linux-latest/amzn2-ami-kernel-5.10-hvm-x86_64-gp2", "amzn2-ami-kernel-5.10-hvm-2*-x86_64-gp2"),
-    ("/aws/service/canonical/ubuntu/server/20.04/stable/current/amd64/hvm/ebs-gp2/ami-id", "ubuntu/images/*focal*-amd64-server-*"),
-    ("/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id", "ubuntu/images/*jammy*-amd64-server-*"),
-    ("/aws/service/canonical/ubuntu/server/22.04/stable/current/arm64/hvm/ebs-gp2/ami-id", "ubuntu/images/*jammy*-arm64-server-*"),
-    ("/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id", "ubuntu/images/*noble*-amd64-server-*"),
-    ("/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id", "ubuntu/images/*noble*-arm64-server-*"),
+    (
+        "/aws/service/ami-amazon-linux-latest/amzn2-ami-kernel-5.10-hvm-x86_64-gp2",
+        "amzn2-ami-kernel-5.10-hvm-2*-x86_64-gp2",
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/20.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+        "ubuntu/images/*focal*-amd64-server-*",
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+        "ubuntu/images/*jammy*-amd64-server-*",
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/22.04/stable/current/arm64/hvm/ebs-gp2/ami-id",
+        "ubuntu/images/*jammy*-arm64-server-*",
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        "ubuntu/images/*noble*-amd64-server-*",
+    ),
+    (
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+        "ubuntu/images/*noble*-arm64-server-*",
+    ),
     ("/aws/service/debian/release/12/latest/amd64", "debian-12-amd64-*"),
     ("/aws/service/debian/release/12/latest/arm64", "debian-12-arm64-*"),
-    ("/aws/service/ami-windows-latest/Windows_Server-2019-English-Full-Base", "Windows_Server-2019-English-Full-Base-*"),
-    ("/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base", "Windows_Server-2022-English-Full-Base-*"),
+    (
+        "/aws/service/ami-windows-latest/Windows_Server-2019-English-Full-Base",
+        "Windows_Server-2019-English-Full-Base-*",
+    ),
+    (
+        "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base",
+        "Windows_Server-2022-English-Full-Base-*",
+    ),
 ];
 
 /// The targets of the actions that are served.
@@ -95,7 +122,12 @@ pub fn perform(cx: &mut Cx<'_>, target: &str, input: &Value) -> Result<Value, Re
         }
         "StartSession" => {
             let target = text(input, "Target")?;
-            Err(Refusal::new("TargetNotConnected", format!("{target} is not connected: the practice cloud's machines are reached by SSH at their own addresses")))
+            Err(Refusal::new(
+                "TargetNotConnected",
+                format!(
+                    "{target} is not connected: the practice cloud's machines are reached by SSH at their own addresses"
+                ),
+            ))
         }
         "TerminateSession" => Ok(json!({ "SessionId": input.get("SessionId") })),
         "CreateSecret" => create_secret(cx, input),
@@ -124,7 +156,9 @@ pub fn perform(cx: &mut Cx<'_>, target: &str, input: &Value) -> Result<Value, Re
 }
 
 fn text<'a>(input: &'a Value, name: &str) -> Result<&'a str, Refusal> {
-    let missing = || Refusal::new("ValidationException", format!("1 validation error detected: Value at '{name}' must not be null"));
+    let missing = || {
+        Refusal::new("ValidationException", format!("1 validation error detected: Value at '{name}' must not be null"))
+    };
     input.get(name).and_then(Value::as_str).filter(|t| !t.is_empty()).ok_or_else(missing)
 }
 
@@ -132,22 +166,34 @@ fn text<'a>(input: &'a Value, name: &str) -> Result<&'a str, Refusal> {
 fn parameter(cx: &mut Cx<'_>, given: &str) -> Result<Option<Value>, Refusal> {
     let name = given.rsplit_once(":parameter").map_or(given, |(_, n)| n);
     let (name, version) = name.rsplit_once(':').map_or((name, None), |(n, v)| (n, Some(v)));
-    let arn = format!("arn:aws:ssm:{}:{}:parameter{}{name}", cx.region, cx.account, if name.starts_with('/') { "" } else { "/" });
+    let arn = format!(
+        "arn:aws:ssm:{}:{}:parameter{}{name}",
+        cx.region,
+        cx.account,
+        if name.starts_with('/') { "" } else { "/" }
+    );
     let (region, now) = (cx.region.clone(), cx.now);
     if let Some((_, pattern)) = PUBLISHED.iter().find(|(n, _)| *n == name) {
         let public = cx.world.region(PUBLIC, &region, now);
         let newest = public.images.values().filter(|i| filter::matches(pattern, &i.name)).max_by_key(|i| i.made);
-        return Ok(newest.map(|i| json!({
-            "Name": name, "Type": "String", "Value": i.id, "Version": 1, "LastModifiedDate": seconds(i.made),
-            "ARN": format!("arn:aws:ssm:{region}::parameter{name}"), "DataType": "aws:ec2:image",
-        })));
+        return Ok(newest.map(|i| {
+            json!({
+                "Name": name, "Type": "String", "Value": i.id, "Version": 1, "LastModifiedDate": seconds(i.made),
+                "ARN": format!("arn:aws:ssm:{region}::parameter{name}"), "DataType": "aws:ec2:image",
+            })
+        }));
     }
     let Some(parameter) = cx.here().parameters.get(name) else { return Ok(None) };
     let number = match version {
         Some(version) => version.parse::<usize>().ok().filter(|v| (1..=parameter.values.len()).contains(v)),
         None => Some(parameter.values.len()),
     };
-    let number = number.ok_or_else(|| Refusal::new("ParameterVersionNotFound", format!("Systems Manager could not find version {} of {name}", version.unwrap_or_default())))?;
+    let number = number.ok_or_else(|| {
+        Refusal::new(
+            "ParameterVersionNotFound",
+            format!("Systems Manager could not find version {} of {name}", version.unwrap_or_default()),
+        )
+    })?;
     Ok(Some(json!({
         "Name": name, "Type": parameter.kind, "Value": parameter.values[number - 1], "Version": number,
         "LastModifiedDate": seconds(parameter.changed), "ARN": arn, "DataType": "text",
@@ -192,7 +238,10 @@ fn put_parameter(cx: &mut Cx<'_>, input: &Value) -> Result<Value, Refusal> {
     let now = cx.now;
     let parameters = &mut cx.here().parameters;
     if parameters.contains_key(&name) && !overwrite {
-        return Err(Refusal::new("ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true."));
+        return Err(Refusal::new(
+            "ParameterAlreadyExists",
+            "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+        ));
     }
     let parameter = parameters.entry(name).or_insert_with(|| Parameter { kind, values: Vec::new(), changed: now });
     parameter.values.push(value);
@@ -211,7 +260,10 @@ fn held(input: &Value) -> Result<Held, Refusal> {
 fn create_secret(cx: &mut Cx<'_>, input: &Value) -> Result<Value, Refusal> {
     let name = text(input, "Name")?.to_owned();
     if cx.here().secrets.contains_key(&name) {
-        return Err(Refusal::new("ResourceExistsException", format!("The operation failed because the secret {name} already exists.")));
+        return Err(Refusal::new(
+            "ResourceExistsException",
+            format!("The operation failed because the secret {name} already exists."),
+        ));
     }
     let suffix = id::hex(&[b"secret", name.as_bytes()], 6);
     let arn = format!("arn:aws:secretsmanager:{}:{}:secret:{name}-{suffix}", cx.region, cx.account);
@@ -225,7 +277,9 @@ fn secret<'a>(cx: &'a mut Cx<'_>, input: &Value) -> Result<&'a mut Secret, Refus
     let given = text(input, "SecretId")?;
     let secrets: &mut BTreeMap<String, Secret> = &mut cx.here().secrets;
     let found = secrets.iter_mut().find(|(name, s)| *name == given || s.arn == given);
-    found.map(|(_, s)| s).ok_or_else(|| Refusal::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret."))
+    found
+        .map(|(_, s)| s)
+        .ok_or_else(|| Refusal::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret."))
 }
 
 fn get_secret(cx: &mut Cx<'_>, input: &Value) -> Result<Value, Refusal> {
@@ -243,7 +297,10 @@ fn get_secret(cx: &mut Cx<'_>, input: &Value) -> Result<Value, Refusal> {
         },
     };
     let (version, held) = chosen.ok_or_else(|| {
-        Refusal::new("ResourceNotFoundException", format!("Secrets Manager can't find the specified secret value for staging label: {stage}"))
+        Refusal::new(
+            "ResourceNotFoundException",
+            format!("Secrets Manager can't find the specified secret value for staging label: {stage}"),
+        )
     })?;
     let mut answer = json!({
         "ARN": secret.arn, "Name": name, "VersionId": version, "VersionStages": [stage], "CreatedDate": seconds(secret.made),

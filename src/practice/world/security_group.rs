@@ -62,7 +62,10 @@ impl Group {
             description: None,
         };
         Self {
-            rules: vec![rule(&rules[0], false, Peer::Group(id.clone())), rule(&rules[1], true, Peer::V4("0.0.0.0/0".to_owned()))],
+            rules: vec![
+                rule(&rules[0], false, Peer::Group(id.clone())),
+                rule(&rules[1], true, Peer::V4("0.0.0.0/0".to_owned())),
+            ],
             id,
             name: "default".to_owned(),
             description: "default VPC security group".to_owned(),
@@ -106,9 +109,11 @@ pub fn create_security_group(cx: &mut Cx<'_>, input: CreateSecurityGroup) -> Res
             cx.existing(&id)?;
             id
         }
-        None => cx.here().default_vpc().map(|v| v.id.clone()).ok_or_else(|| {
-            Refusal::new("VPCIdNotSpecified", "No default VPC for this user")
-        })?,
+        None => cx
+            .here()
+            .default_vpc()
+            .map(|v| v.id.clone())
+            .ok_or_else(|| Refusal::new("VPCIdNotSpecified", "No default VPC for this user"))?,
     };
     let (id, rule) = (cx.mint("sg"), cx.mint("sgr"));
     let (owner, made) = (cx.account.clone(), cx.now);
@@ -120,7 +125,10 @@ pub fn create_security_group(cx: &mut Cx<'_>, input: CreateSecurityGroup) -> Res
         ));
     }
     if here.groups.len() >= 2500 {
-        return Err(Refusal::limit("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached."));
+        return Err(Refusal::limit(
+            "SecurityGroupLimitExceeded",
+            "The maximum number of security groups has been reached.",
+        ));
     }
     let out = Rule {
         id: rule,
@@ -160,7 +168,10 @@ pub fn delete_security_group(cx: &mut Cx<'_>, input: OneGroup) -> Result<Xml, Re
     let id = named(cx, input.group_id, input.group_name)?;
     let here = cx.here();
     if here.groups[&id].name == "default" {
-        return Err(Refusal::new("CannotDelete", format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user")));
+        return Err(Refusal::new(
+            "CannotDelete",
+            format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
+        ));
     }
     let attached = here.instances.values().any(|i| i.groups.contains(&id) && !i.is_gone());
     let named = here.groups.values().any(|g| g.id != id && g.rules.iter().any(|r| r.peer == Peer::Group(id.clone())));
@@ -183,7 +194,10 @@ fn named(cx: &mut Cx<'_>, id: Option<String>, name: Option<String>) -> Result<St
     let name = name.filter(|n| !n.is_empty()).ok_or_else(|| Refusal::missing("GroupName or GroupId"))?;
     let vpc = here.default_vpc().map(|v| v.id.clone()).unwrap_or_default();
     here.groups.values().find(|g| g.vpc == vpc && g.name == name).map(|g| g.id.clone()).ok_or_else(|| {
-        Refusal::new("InvalidGroup.NotFound", format!("The security group '{name}' does not exist in default VPC '{vpc}'"))
+        Refusal::new(
+            "InvalidGroup.NotFound",
+            format!("The security group '{name}' does not exist in default VPC '{vpc}'"),
+        )
     })
 }
 
@@ -374,20 +388,25 @@ fn ports(permission: &Permission) -> Result<(String, Option<i64>, Option<i64>), 
         other => other,
     };
     if !matches!(protocol, "tcp" | "udp" | "icmp" | "icmpv6" | "-1") && protocol.parse::<u8>().is_err() {
-        return Err(Refusal::new("InvalidPermission.Malformed", format!("Unsupported IP protocol \"{protocol}\" - supported: [tcp, udp, icmp]")));
+        return Err(Refusal::new(
+            "InvalidPermission.Malformed",
+            format!("Unsupported IP protocol \"{protocol}\" - supported: [tcp, udp, icmp]"),
+        ));
     }
     let (from, to) = (permission.from_port, permission.to_port);
     match (protocol, from, to) {
         ("tcp" | "udp", Some(from), Some(to)) if !(0..=65535).contains(&from) || !(0..=65535).contains(&to) => {
-            Err(Refusal::invalid(format!("Invalid value '{from}-{to}' for portRange. Must specify both from and to ports with TCP/UDP.")))
+            Err(Refusal::invalid(format!(
+                "Invalid value '{from}-{to}' for portRange. Must specify both from and to ports with TCP/UDP."
+            )))
         }
-        ("tcp" | "udp", Some(from), Some(to)) if from > to => Err(Refusal::invalid(format!(
-            "Invalid TCP/UDP port range ({from}:{to})"
-        ))),
+        ("tcp" | "udp", Some(from), Some(to)) if from > to => {
+            Err(Refusal::invalid(format!("Invalid TCP/UDP port range ({from}:{to})")))
+        }
         ("tcp" | "udp", Some(_), Some(_)) | ("icmp" | "icmpv6", ..) => Ok((protocol.to_owned(), from, to)),
-        ("tcp" | "udp", ..) => Err(Refusal::invalid(
-            "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.",
-        )),
+        ("tcp" | "udp", ..) => {
+            Err(Refusal::invalid("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."))
+        }
         _ => Ok((protocol.to_owned(), None, None)),
     }
 }
@@ -407,8 +426,17 @@ pub struct DescribeGroups {
 
 pub fn describe_security_groups(cx: &mut Cx<'_>, input: DescribeGroups) -> Result<Xml, Refusal> {
     const KNOWN: &[&str] = &[
-        "description", "group-id", "group-name", "ip-permission.cidr", "ip-permission.from-port", "ip-permission.group-id",
-        "ip-permission.protocol", "ip-permission.to-port", "owner-id", "vpc-id", "egress.ip-permission.cidr",
+        "description",
+        "group-id",
+        "group-name",
+        "ip-permission.cidr",
+        "ip-permission.from-port",
+        "ip-permission.group-id",
+        "ip-permission.protocol",
+        "ip-permission.to-port",
+        "owner-id",
+        "vpc-id",
+        "egress.ip-permission.cidr",
     ];
     filter::check(&input.filter, KNOWN)?;
     if input.max_results.is_some() && !input.group_id.is_empty() {
@@ -448,7 +476,8 @@ pub fn describe_security_groups(cx: &mut Cx<'_>, input: DescribeGroups) -> Resul
             && filter::all_hold(&input.filter, here.tags(&g.id), &attribute)
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|g| (g.id.clone(), g)).collect(), &paging, 5..=1000, "DescribeSecurityGroups")?;
+    let (found, next) =
+        filter::page(found.map(|g| (g.id.clone(), g)).collect(), &paging, 5..=1000, "DescribeSecurityGroups")?;
     let mut x = Xml::new();
     x.list("securityGroupInfo", found, |x, g| write_group(x, here, g));
     x.opt("nextToken", next);
@@ -456,8 +485,12 @@ pub fn describe_security_groups(cx: &mut Cx<'_>, input: DescribeGroups) -> Resul
 }
 
 fn write_group(x: &mut Xml, here: &account::Region, g: &Group) {
-    x.text("ownerId", &g.owner).text("groupId", &g.id).text("groupName", &g.name).text("groupDescription", &g.description);
-    x.text("vpcId", &g.vpc).text("securityGroupArn", format!("arn:aws:ec2:{}:{}:security-group/{}", here.name, g.owner, g.id));
+    x.text("ownerId", &g.owner)
+        .text("groupId", &g.id)
+        .text("groupName", &g.name)
+        .text("groupDescription", &g.description);
+    x.text("vpcId", &g.vpc)
+        .text("securityGroupArn", format!("arn:aws:ec2:{}:{}:security-group/{}", here.name, g.owner, g.id));
     for (name, egress) in [("ipPermissions", false), ("ipPermissionsEgress", true)] {
         // Rules of one protocol and port range are one permission.
         let mut permissions: Vec<Vec<&Rule>> = Vec::new();
@@ -474,7 +507,8 @@ fn write_group(x: &mut Xml, here: &account::Region, g: &Group) {
             let v4 = rules.iter().filter_map(|r| if let Peer::V4(c) = &r.peer { Some((r, c)) } else { None });
             let v6 = rules.iter().filter_map(|r| if let Peer::V6(c) = &r.peer { Some((r, c)) } else { None });
             let groups = rules.iter().filter_map(|r| if let Peer::Group(g) = &r.peer { Some((r, g)) } else { None });
-            let lists = rules.iter().filter_map(|r| if let Peer::PrefixList(l) = &r.peer { Some((r, l)) } else { None });
+            let lists =
+                rules.iter().filter_map(|r| if let Peer::PrefixList(l) = &r.peer { Some((r, l)) } else { None });
             x.list("groups", groups, |x, (r, id)| {
                 x.text("userId", &g.owner).text("groupId", id).opt("description", r.description.as_ref());
             });
@@ -524,4 +558,3 @@ fn write_rule(x: &mut Xml, r: &Rule, group: &str, owner: &str, tags: Option<&Tag
     x.opt("description", r.description.as_ref());
     tag::write(x, tags);
 }
-

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::account::PUBLIC;
+use super::account::{PUBLIC, Region};
 use super::filter::{self, Filter, Paging};
 use super::image_attribute::{Permissions, change, check, flat};
 use super::tag::{self, TagSpecification, Tags, done};
@@ -77,9 +77,13 @@ impl Cx<'_> {
         let account = self.account.clone();
         self.world.region(PUBLIC, region, self.now);
         let regions = self.world.accounts.values().filter_map(|a| a.regions.get(region));
-        let mut all = regions.filter_map(|r| r.snapshots.get(id));
-        let usable = |s: &&Snapshot| s.owner == account || s.public || s.users.contains(&account);
-        all.find(usable).cloned().ok_or_else(|| not_found(id))
+        let mut all = regions.filter_map(|r| r.snapshots.get(id).map(|s| (r, s)));
+        // Whoever may use an image may make volumes of its snapshots in a launch.
+        let through_image =
+            |r: &Region| r.images.values().any(|i| i.visible_to(&account) && i.snapshots().any(|s| s == id));
+        let usable =
+            |r: &Region, s: &Snapshot| s.owner == account || s.public || s.users.contains(&account) || through_image(r);
+        all.find(|(r, s)| usable(r, s)).map(|(_, s)| s.clone()).ok_or_else(|| not_found(id))
     }
 
     fn own_snapshot(&mut self, id: &str) -> Result<&mut Snapshot, Refusal> {
@@ -111,9 +115,11 @@ pub fn create_snapshot(cx: &mut Cx<'_>, input: CreateSnapshot) -> Result<Xml, Re
     let now = cx.now;
     let volume = cx.here().volumes.get(&input.volume_id).cloned().ok_or_else(|| not_found(&input.volume_id))?;
     let id = cx.mint("snap");
-    let root = cx.here().instances.values().find(|i| {
-        !i.is_gone() && i.devices.iter().any(|d| d.volume == volume.id && d.device == i.root_device)
-    });
+    let root = cx
+        .here()
+        .instances
+        .values()
+        .find(|i| !i.is_gone() && i.devices.iter().any(|d| d.volume == volume.id && d.device == i.root_device));
     let (mut layers, mut capturing) = (volume.layers.clone(), None);
     if let Some(instance) = root {
         let layer = LayerId(format!("layer-{id}"));
@@ -172,7 +178,9 @@ pub fn copy_snapshot(cx: &mut Cx<'_>, input: CopySnapshot) -> Result<Xml, Refusa
         volume: "vol-ffffffff".to_owned(),
         started: now,
         due: now + cx.world.trouble.timing.copy.ms(),
-        description: input.description.unwrap_or_else(|| format!("[Copied {} from {}]", source.id, input.source_region)),
+        description: input
+            .description
+            .unwrap_or_else(|| format!("[Copied {} from {}]", source.id, input.source_region)),
         owner: cx.account.clone(),
         encrypted,
         kms_key: encrypted.then(|| key.or_else(|| source.kms_key.clone()).unwrap_or_else(|| cx.default_kms())),
@@ -272,8 +280,17 @@ pub struct DescribeSnapshots {
 }
 
 const KNOWN: &[&str] = &[
-    "description", "encrypted", "owner-alias", "owner-id", "progress", "snapshot-id", "start-time", "status", "storage-tier",
-    "volume-id", "volume-size",
+    "description",
+    "encrypted",
+    "owner-alias",
+    "owner-id",
+    "progress",
+    "snapshot-id",
+    "start-time",
+    "status",
+    "storage-tier",
+    "volume-id",
+    "volume-size",
 ];
 
 pub fn describe_snapshots(cx: &mut Cx<'_>, input: DescribeSnapshots) -> Result<Xml, Refusal> {
@@ -327,7 +344,10 @@ pub fn describe_snapshots(cx: &mut Cx<'_>, input: DescribeSnapshots) -> Result<X
 }
 
 fn write(x: &mut Xml, s: &Snapshot, tags: Option<&Tags>, now: Time) {
-    x.text("snapshotId", &s.id).text("volumeId", &s.volume).text("status", s.state(now)).opt("statusMessage", s.error.as_ref());
+    x.text("snapshotId", &s.id)
+        .text("volumeId", &s.volume)
+        .text("status", s.state(now))
+        .opt("statusMessage", s.error.as_ref());
     x.text("startTime", stamp(s.started)).text("progress", format!("{}%", s.progress(now))).text("ownerId", &s.owner);
     x.text("volumeSize", s.size).text("description", &s.description).text("encrypted", s.encrypted);
     x.opt("kmsKeyId", s.kms_key.as_ref()).text("storageTier", "standard");

@@ -75,10 +75,15 @@ pub struct RequestSpotInstances {
 
 pub fn request_spot_instances(cx: &mut Cx<'_>, input: RequestSpotInstances) -> Result<Xml, Refusal> {
     let tags = tag::specified(&input.tag_specification, "spot-instances-request", &["spot-instances-request"])?;
-    if let Some(price) = input.spot_price.as_deref().filter(|p| !p.is_empty() && !p.parse::<f64>().is_ok_and(|p| p > 0.0)) {
+    if let Some(price) =
+        input.spot_price.as_deref().filter(|p| !p.is_empty() && !p.parse::<f64>().is_ok_and(|p| p > 0.0))
+    {
         return Err(Refusal::invalid(format!("Invalid value '{price}' for spotPrice.")));
     }
     let count = input.instance_count.unwrap_or(1);
+    if input.launch_specification.is_null() {
+        return Err(Refusal::missing("LaunchSpecification"));
+    }
     let mut run: RunInstances = super::actions::read(input.launch_specification)?;
     (run.min_count, run.max_count) = (count, count);
     let made = instance_run::launch(cx, &run, true)?;
@@ -100,7 +105,15 @@ pub struct SomeRequests {
 }
 
 pub fn describe_spot_instance_requests(cx: &mut Cx<'_>, input: SomeRequests) -> Result<Xml, Refusal> {
-    let known = ["instance-id", "launch.image-id", "launch.instance-type", "spot-instance-request-id", "state", "status-code", "type"];
+    let known = [
+        "instance-id",
+        "launch.image-id",
+        "launch.instance-type",
+        "spot-instance-request-id",
+        "state",
+        "status-code",
+        "type",
+    ];
     filter::check(&input.filter, &known)?;
     for id in &input.spot_instance_request_id {
         cx.existing(id)?;
@@ -121,7 +134,8 @@ pub fn describe_spot_instance_requests(cx: &mut Cx<'_>, input: SomeRequests) -> 
             && filter::all_hold(&input.filter, here.tags(&r.id), &attribute)
     });
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|r| (r.id.clone(), r)).collect(), &paging, 5..=1000, "DescribeSpotInstanceRequests")?;
+    let (found, next) =
+        filter::page(found.map(|r| (r.id.clone(), r)).collect(), &paging, 5..=1000, "DescribeSpotInstanceRequests")?;
     let mut x = Xml::new();
     x.list("spotInstanceRequestSet", found, |x, r| write(x, r, here.tags(&r.id)));
     x.opt("nextToken", next);
@@ -171,7 +185,10 @@ pub struct PriceHistory {
 }
 
 pub fn describe_spot_price_history(cx: &mut Cx<'_>, input: PriceHistory) -> Result<Xml, Refusal> {
-    filter::check(&input.filter, &["availability-zone", "instance-type", "product-description", "spot-price", "timestamp"])?;
+    filter::check(
+        &input.filter,
+        &["availability-zone", "instance-type", "product-description", "spot-price", "timestamp"],
+    )?;
     let product = input.product_description.first().cloned().unwrap_or_else(|| "Linux/UNIX".to_owned());
     let mut found = Vec::new();
     let wanted = input.filter.iter().filter(|f| f.name == "instance-type").flat_map(|f| &f.value);

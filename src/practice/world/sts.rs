@@ -47,7 +47,8 @@ pub fn assume_role(cx: &mut Cx<'_>, input: AssumeRole) -> Result<Xml, Refusal> {
     let name = role.rsplit('/').next().unwrap_or(&role).to_owned();
     let arn = format!("arn:aws:sts::{account}:assumed-role/{name}/{}", input.role_session_name);
     let user_id = format!("{}:{}", iam::unique_id("AROA", &account, &name), input.role_session_name);
-    let session = Session { account, arn: arn.clone(), user_id: user_id.clone(), until: until(cx, input.duration_seconds)? };
+    let session =
+        Session { account, arn: arn.clone(), user_id: user_id.clone(), until: until(cx, input.duration_seconds)? };
     let mut x = Xml::new();
     write_credentials(&mut x, cx, session);
     x.node("AssumedRoleUser", |x| _ = x.text("AssumedRoleId", user_id).text("Arn", arn));
@@ -69,7 +70,10 @@ pub fn get_session_token(cx: &mut Cx<'_>, input: AssumeRole) -> Result<Xml, Refu
 fn until(cx: &Cx<'_>, seconds: Option<i64>) -> Result<Time, Refusal> {
     let seconds = seconds.unwrap_or(3600);
     if !(900..=129_600).contains(&seconds) {
-        return Err(Refusal::new("ValidationError", format!("The requested DurationSeconds {seconds} is not between 900 and 129600")));
+        return Err(Refusal::new(
+            "ValidationError",
+            format!("The requested DurationSeconds {seconds} is not between 900 and 129600"),
+        ));
     }
     Ok(cx.now + seconds * 1000)
 }

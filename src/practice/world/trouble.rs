@@ -111,7 +111,15 @@ impl Trouble {
         verdict
     }
 
-    fn judge(&self, active: &mut ActiveFault, action: &str, region: &str, first_use: Time, now: Time, verdict: &mut Verdict) {
+    fn judge(
+        &self,
+        active: &mut ActiveFault,
+        action: &str,
+        region: &str,
+        first_use: Time,
+        now: Time,
+        verdict: &mut Verdict,
+    ) {
         let chance = self.chance(active.id);
         let for_action = |wanted: &Option<_>| match wanted {
             Some(crate::practice::scenario::Action(name)) => name == action,
@@ -127,7 +135,8 @@ impl Trouble {
         };
         match &active.fault {
             Fault::Latency(latency) if for_action(&latency.action) => {
-                #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at most a day
+                #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                // at most a day
                 let jitter = (latency.jitter.ms() as f64 * chance) as u64;
                 verdict.delay += u64::try_from(latency.seconds.ms()).unwrap_or_default() + jitter;
                 active.struck += 1;
@@ -140,13 +149,17 @@ impl Trouble {
                     over_rate(&mut active.bucket, throttle.per_second.unwrap_or(f64::INFINITY), throttle.burst, now)
                 };
                 if over {
-                    refuse(&mut active.struck, Refusal::new("RequestLimitExceeded", "Request limit exceeded.").status(503));
+                    refuse(
+                        &mut active.struck,
+                        Refusal::new("RequestLimitExceeded", "Request limit exceeded.").status(503),
+                    );
                 }
             }
             Fault::Refuse(rule) if rule.action.0 == action && rule.region.as_deref().is_none_or(|r| r == region) => {
                 active.seen += 1;
                 if due(active.seen, rule.nth, rule.count) && rule.chance.is_none_or(|c| chance < c.0) {
-                    let message = rule.message.clone().unwrap_or_else(|| "Refused by the practice cloud's scenario".to_owned());
+                    let message =
+                        rule.message.clone().unwrap_or_else(|| "Refused by the practice cloud's scenario".to_owned());
                     refuse(&mut active.struck, Refusal::new(rule.code.clone(), message).status(rule.status.0));
                 }
             }
@@ -158,7 +171,9 @@ impl Trouble {
                 }
             }
             // Keys that came before the fault count from then on.
-            Fault::Credentials(rule) if first_use.max(active.since) + rule.expire_after.ms() <= now && first_use < now => {
+            Fault::Credentials(rule)
+                if first_use.max(active.since) + rule.expire_after.ms() <= now && first_use < now =>
+            {
                 refuse(&mut active.struck, Refusal::new("RequestExpired", "Request has expired."));
             }
             _ => {}
@@ -221,7 +236,8 @@ impl Trouble {
         let mut link = LinkFaults::default();
         for active in &self.faults {
             let Fault::Ssh(rule) = &active.fault else { continue };
-            let meant = |pattern: &String| filter::matches(pattern, id) || name.is_some_and(|n| filter::matches(pattern, n));
+            let meant =
+                |pattern: &String| filter::matches(pattern, id) || name.is_some_and(|n| filter::matches(pattern, n));
             if !rule.instance.as_ref().is_none_or(meant) {
                 continue;
             }
@@ -328,8 +344,13 @@ mod tests {
 
     #[test]
     fn links_add_up_and_credentials_end() {
-        let mut t = with("[[ssh]]\ninstance = \"web*\"\nhang = true\n[[ssh]]\nbytes_per_second = 9\n[[credentials]]\nexpire_after = 5\n");
-        assert_eq!(t.link("i-1", Some("web1")), LinkFaults { hang: true, bytes_per_second: Some(9), ..LinkFaults::default() });
+        let mut t = with(
+            "[[ssh]]\ninstance = \"web*\"\nhang = true\n[[ssh]]\nbytes_per_second = 9\n[[credentials]]\nexpire_after = 5\n",
+        );
+        assert_eq!(
+            t.link("i-1", Some("web1")),
+            LinkFaults { hang: true, bytes_per_second: Some(9), ..LinkFaults::default() }
+        );
         assert!(!t.link("i-1", None).hang);
         assert_eq!(code(&mut t, "DescribeImages", 0), None);
         assert_eq!(code(&mut t, "DescribeImages", 5000).as_deref(), Some("RequestExpired"));

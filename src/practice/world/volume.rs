@@ -83,7 +83,9 @@ pub fn ebs_of(cx: &mut Cx<'_>, asked: &EbsRequest, device: &str) -> Result<Ebs, 
     let volume_type = asked.volume_type.clone().unwrap_or_else(|| "gp2".to_owned());
     check_performance(&volume_type, size, asked.iops, asked.throughput)?;
     Ok(Ebs {
-        encrypted: asked.encrypted.unwrap_or_default() || kms_key.is_some() || source.as_ref().is_some_and(|s| s.encrypted),
+        encrypted: asked.encrypted.unwrap_or_default()
+            || kms_key.is_some()
+            || source.as_ref().is_some_and(|s| s.encrypted),
         snapshot,
         size,
         iops: asked.iops.or_else(|| default_iops(&volume_type, size)),
@@ -112,7 +114,9 @@ fn check_performance(kind: &str, size: i64, iops: Option<i64>, throughput: Optio
         _ => (1, 1024),
     };
     if !(least..=most).contains(&size) {
-        return Err(Refusal::invalid(format!("Volume of {size}GiB is invalid for volume type '{kind}'; it must be between {least}GiB and {most}GiB.")));
+        return Err(Refusal::invalid(format!(
+            "Volume of {size}GiB is invalid for volume type '{kind}'; it must be between {least}GiB and {most}GiB."
+        )));
     }
     match (kind, iops) {
         ("io1" | "io2", None) => return Err(Refusal::missing("iops")),
@@ -120,21 +124,31 @@ fn check_performance(kind: &str, size: i64, iops: Option<i64>, throughput: Optio
             return Err(Refusal::combination(format!("The parameter iops is not supported for {kind} volumes.")));
         }
         ("io1", Some(iops)) if !(100..=64_000).contains(&iops) || iops > size * 50 => {
-            return Err(Refusal::combination(format!("Iops to volume size ratio of {:.6} is too high; maximum is 50", ratio(iops, size))));
+            return Err(Refusal::combination(format!(
+                "Iops to volume size ratio of {:.6} is too high; maximum is 50",
+                ratio(iops, size)
+            )));
         }
         ("io2", Some(iops)) if !(100..=256_000).contains(&iops) || iops > size * 1000 => {
-            return Err(Refusal::combination(format!("Iops to volume size ratio of {:.6} is too high; maximum is 1000", ratio(iops, size))));
+            return Err(Refusal::combination(format!(
+                "Iops to volume size ratio of {:.6} is too high; maximum is 1000",
+                ratio(iops, size)
+            )));
         }
         ("gp3", Some(iops)) if !(3000..=80_000).contains(&iops) => {
-            return Err(Refusal::invalid(format!("Volume iops of {iops} is not supported; it must be between 3000 and 80000.")));
+            return Err(Refusal::invalid(format!(
+                "Volume iops of {iops} is not supported; it must be between 3000 and 80000."
+            )));
         }
         _ => {}
     }
     match throughput {
-        Some(_) if kind != "gp3" => Err(Refusal::combination(format!("The parameter throughput is not supported for {kind} volumes."))),
-        Some(t) if !(125..=2000).contains(&t) => {
-            Err(Refusal::invalid(format!("Volume throughput of {t} is not supported; it must be between 125 and 2000.")))
+        Some(_) if kind != "gp3" => {
+            Err(Refusal::combination(format!("The parameter throughput is not supported for {kind} volumes.")))
         }
+        Some(t) if !(125..=2000).contains(&t) => Err(Refusal::invalid(format!(
+            "Volume throughput of {t} is not supported; it must be between 125 and 2000."
+        ))),
         _ => Ok(()),
     }
 }
@@ -150,11 +164,17 @@ pub fn checked_kms(cx: &Cx<'_>, key: Option<&str>) -> Result<Option<String>, Ref
     if key.starts_with("arn:aws") && key.contains(":kms:") {
         return Ok(Some(key.to_owned()));
     }
-    let id = |k: &str| k.starts_with("mrk-") || (k.len() == 36 && k.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'));
+    let id =
+        |k: &str| k.starts_with("mrk-") || (k.len() == 36 && k.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'));
     let rest = match key {
         k if k.starts_with("alias/") && k.len() > 6 => k.to_owned(),
         k if id(k) => format!("key/{k}"),
-        _ => return Err(Refusal::new("InvalidParameterValue", format!("Value ({key}) for parameter KmsKeyId is invalid."))),
+        _ => {
+            return Err(Refusal::new(
+                "InvalidParameterValue",
+                format!("Value ({key}) for parameter KmsKeyId is invalid."),
+            ));
+        }
     };
     Ok(Some(format!("arn:aws:kms:{}:{}:{rest}", cx.region, cx.account)))
 }
@@ -254,7 +274,10 @@ fn existing(cx: &mut Cx<'_>, id: &str) -> Result<Volume, Refusal> {
 pub fn delete_volume(cx: &mut Cx<'_>, input: OneVolume) -> Result<Xml, Refusal> {
     existing(cx, &input.volume_id)?;
     if let Some((instance, _)) = cx.holder(&input.volume_id) {
-        return Err(Refusal::new("VolumeInUse", format!("Volume {} is currently attached to {instance}", input.volume_id)));
+        return Err(Refusal::new(
+            "VolumeInUse",
+            format!("Volume {} is currently attached to {instance}", input.volume_id),
+        ));
     }
     cx.remove_volume(&input.volume_id);
     Ok(done())
@@ -271,13 +294,18 @@ pub fn attach_volume(cx: &mut Cx<'_>, input: OneVolume) -> Result<Xml, Refusal> 
     let now = cx.now;
     let target = cx.here().instances.get_mut(&instance).ok_or_else(|| not_found(&instance))?;
     if target.zone != volume.zone {
-        return Err(Refusal::new("InvalidVolume.ZoneMismatch", format!("The volume '{}' is not in the same availability zone as instance '{instance}'", volume.id)));
+        return Err(Refusal::new(
+            "InvalidVolume.ZoneMismatch",
+            format!("The volume '{}' is not in the same availability zone as instance '{instance}'", volume.id),
+        ));
     }
     if !matches!(target.state(now).name(), "running" | "stopped") {
         return Err(Refusal::state(format!("Instance '{instance}' is not 'running' or 'stopped'.")));
     }
     if target.devices.iter().any(|d| d.device == device) {
-        return Err(Refusal::invalid(format!("Invalid value '{device}' for unixDevice. Attachment point {device} is already in use")));
+        return Err(Refusal::invalid(format!(
+            "Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
+        )));
     }
     let attached = Attached { device, volume: volume.id, delete_on_termination: false, at: now };
     target.devices.push(attached.clone());
@@ -293,11 +321,17 @@ pub fn detach_volume(cx: &mut Cx<'_>, input: OneVolume) -> Result<Xml, Refusal> 
         return Err(Refusal::state(format!("Volume '{}' is in the 'available' state.", input.volume_id)));
     };
     if input.instance_id.is_some_and(|i| !i.is_empty() && i != instance) {
-        return Err(Refusal::new("InvalidAttachment.NotFound", format!("The volume '{}' is not attached to this instance", input.volume_id)));
+        return Err(Refusal::new(
+            "InvalidAttachment.NotFound",
+            format!("The volume '{}' is not attached to this instance", input.volume_id),
+        ));
     }
     if let Some(holder) = cx.here().instances.get_mut(&instance) {
         if holder.root_device == attached.device && holder.state(now).name() != "stopped" {
-            return Err(Refusal::new("OperationNotPermitted", format!("Unable to detach root volume '{}' from instance '{instance}'", attached.volume)));
+            return Err(Refusal::new(
+                "OperationNotPermitted",
+                format!("Unable to detach root volume '{}' from instance '{instance}'", attached.volume),
+            ));
         }
         holder.devices.retain(|d| d.volume != attached.volume);
     }
@@ -352,7 +386,9 @@ pub fn describe_volumes(cx: &mut Cx<'_>, input: DescribeVolumes) -> Result<Xml, 
         let here = cx.here();
         let volume = &here.volumes[&id];
         let attribute = |name: &str| match name {
-            "attachment.delete-on-termination" => holder.iter().map(|(_, a)| a.delete_on_termination.to_string()).collect(),
+            "attachment.delete-on-termination" => {
+                holder.iter().map(|(_, a)| a.delete_on_termination.to_string()).collect()
+            }
             "attachment.device" => holder.iter().map(|(_, a)| a.device.clone()).collect(),
             "attachment.instance-id" => holder.iter().map(|(i, _)| i.clone()).collect(),
             "attachment.status" => holder.iter().map(|_| "attached".to_owned()).collect(),
@@ -392,7 +428,9 @@ fn write(x: &mut Xml, cx: &mut Cx<'_>, id: &str) {
     let here = cx.here();
     let Some(v) = here.volumes.get(id) else { return };
     x.text("volumeId", &v.id).text("size", v.size).text("snapshotId", v.snapshot.as_deref().unwrap_or_default());
-    x.text("availabilityZone", &v.zone).text("status", status(v, holder.is_some(), now)).text("createTime", stamp(v.made));
+    x.text("availabilityZone", &v.zone)
+        .text("status", status(v, holder.is_some(), now))
+        .text("createTime", stamp(v.made));
     x.list("attachmentSet", holder, |x, (instance, attached)| write_attachment(x, &instance, &attached, "attached"));
     x.text("volumeType", &v.volume_type).opt("iops", v.iops).opt("throughput", v.throughput);
     x.text("encrypted", v.encrypted).opt("kmsKeyId", v.kms_key.as_ref()).text("multiAttachEnabled", false);
@@ -407,7 +445,8 @@ pub fn describe_volume_status(cx: &mut Cx<'_>, input: DescribeVolumes) -> Result
     let here = cx.here();
     let found = here.volumes.values().filter(|v| input.volume_id.is_empty() || input.volume_id.contains(&v.id));
     let paging = Paging { max_results: input.max_results, next_token: input.next_token.clone() };
-    let (found, next) = filter::page(found.map(|v| (v.id.clone(), v)).collect(), &paging, 5..=1000, "DescribeVolumeStatus")?;
+    let (found, next) =
+        filter::page(found.map(|v| (v.id.clone(), v)).collect(), &paging, 5..=1000, "DescribeVolumeStatus")?;
     let mut x = Xml::new();
     x.list("volumeStatusSet", found, |x, v| {
         x.text("volumeId", &v.id).text("availabilityZone", &v.zone);
@@ -439,7 +478,9 @@ mod tests {
 
     #[test]
     fn volumes_are_as_fast_as_their_type_allows() {
-        let code = |kind, size, iops, throughput| check_performance(kind, size, iops, throughput).err().map(|e| e.code.into_owned());
+        let code = |kind, size, iops, throughput| {
+            check_performance(kind, size, iops, throughput).err().map(|e| e.code.into_owned())
+        };
         assert_eq!(code("gp2", 8, None, None), None);
         assert_eq!(code("gp2", 8, Some(100), None).as_deref(), Some("InvalidParameterCombination"));
         assert_eq!(code("io1", 8, None, None).as_deref(), Some("MissingParameter"));
