@@ -7,6 +7,7 @@
 
 pub mod cloud;
 pub mod endpoint;
+pub mod instance;
 pub mod keep;
 pub mod machine;
 pub mod scenario;
