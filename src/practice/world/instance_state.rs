@@ -197,7 +197,13 @@ pub fn terminate(cx: &mut Cx<'_>, id: &str, code: &str, why: &str) {
 // ---- what machines tell ---------------------------------------------------------------------------------------------
 
 pub fn happened(world: &mut World, id: &str, what: &Happened, now: Time) {
-    let notice = world.trouble.clone();
+    let spot_type = match (what, world.home_of(id).and_then(|(_, home)| home.instances.get(id))) {
+        (Happened::Booted, Some(i)) if i.spot_request.is_some() && i.phase == (Phase::Pending { ready: None }) => {
+            Some(i.instance_type.clone())
+        }
+        _ => None,
+    };
+    let interrupt_after = spot_type.and_then(|kind| world.trouble.interrupt_after(&kind));
     let Some((_, home)) = world.home_of(id) else { return };
     let tags = home.tags(id).cloned();
     let Some(i) = home.instances.get_mut(id) else { return };
@@ -207,9 +213,7 @@ pub fn happened(world: &mut World, id: &str, what: &Happened, now: Time) {
                 i.phase = Phase::Pending { ready: Some(now) };
                 let from = i.running_from().unwrap_or(now);
                 i.ssh_from = Some(from + i.pace.boot).filter(|at| *at > now);
-                if i.spot_request.is_some() {
-                    i.interrupt_at = notice.interrupt_after(&i.instance_type).map(|after| from + after);
-                }
+                i.interrupt_at = interrupt_after.map(|after| from + after);
             }
             let i = i.clone();
             let link = link(world, &i, tags.as_ref(), now);

@@ -254,9 +254,13 @@ impl Trouble {
     }
 
     /// After how many milliseconds a spot machine is taken back.
-    pub fn interrupt_after(&self, kind: &str) -> Option<Time> {
-        self.faults.iter().find_map(|active| match &active.fault {
-            Fault::Spot(rule) if rule.instance_type.as_ref().is_none_or(|t| filter::matches(t, kind)) => {
+    pub fn interrupt_after(&mut self, kind: &str) -> Option<Time> {
+        self.faults.iter_mut().find_map(|active| match &active.fault {
+            Fault::Spot(rule)
+                if rule.instance_type.as_ref().is_none_or(|t| filter::matches(t, kind))
+                    && (rule.count == 0 || active.struck < rule.count) =>
+            {
+                active.struck += 1;
                 Some(rule.interrupt_after.ms())
             }
             _ => None,
