@@ -470,7 +470,7 @@ mod tests {
         let toml = Scenario::parse("[[ssh]]\ninstance = \"web*\"\ndrop_after_bytes = 900\ndelay = 0.5\n", "s").unwrap();
         let json = r#"{"ssh": {"instance": "web*", "drop_after_bytes": 900, "delay": 0.5}}"#;
         let fault: Fault = serde_json::from_str(json).unwrap();
-        assert_eq!(toml.faults(), [fault.clone()]);
+        assert_eq!(toml.faults(), std::slice::from_ref(&fault));
         let Fault::Ssh(ssh) = fault else { panic!() };
         assert_eq!(ssh.link(), LinkFaults { drop_after_bytes: Some(900), delay_ms: 500, ..LinkFaults::default() });
     }
