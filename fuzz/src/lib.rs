@@ -8,3 +8,9 @@ pub mod schema;
 pub mod template;
 #[path = "../../src/text/mod.rs"]
 pub mod text;
+
+/// Of the practice cloud: how it reads requests.
+pub mod practice {
+    #[path = "../../../src/practice/wire/mod.rs"]
+    pub mod wire;
+}
