@@ -16,6 +16,10 @@ const WITH_VALUE: &[&str] = &[
     "format",
     "result",
     "state-dir",
+    "port",
+    "ssh-port",
+    "dir",
+    "scenario",
 ];
 
 /// Arguments as clap wants them.

@@ -7,6 +7,7 @@ pub mod build;
 pub mod elsewhere;
 pub mod explain;
 pub mod inspect;
+pub mod practice;
 pub mod report;
 pub mod settings;
 pub mod template_args;
@@ -42,6 +43,8 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Show a template's variables, builders, provisioners and post-processors
     Inspect(inspect::InspectArgs),
+    /// Serve a practice cloud on this computer: EC2's calls, machines that run scripts, images
+    Practice(practice::PracticeArgs),
     /// Tell more about the code of a diagnostic (K0502)
     Explain(explain::ExplainArgs),
     /// Print the version
@@ -73,7 +76,8 @@ enum Command {
 /// Gives the exit status: 0 done, 1 a build failed, 2 the template or the call is wrong, 3 done but something could not be
 /// released, 130, 143 or 129 cancelled by SIGINT, SIGTERM or SIGHUP.
 pub fn main(arguments: Vec<OsString>) -> u8 {
-    let parsed = match Kiln::try_parse_from(arguments::normalise(arguments)) {
+    let arguments = arguments::normalise(arguments);
+    let parsed = match Kiln::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
             let _ = error.print();
@@ -103,6 +107,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         // These two are over before a second thread would be of use.
         Command::Validate(args) => on_runtime(&mut runtime::Builder::new_current_thread(), validate::run(args)),
         Command::Inspect(args) => on_runtime(&mut runtime::Builder::new_current_thread(), inspect::run(args)),
+        Command::Practice(args) => on_runtime(&mut runtime::Builder::new_multi_thread(), practice::serve(args)),
+        Command::Build(args) if args.practice => {
+            on_runtime(&mut runtime::Builder::new_multi_thread(), practice::rehearse(arguments))
+        }
         Command::Build(args) => on_runtime(&mut runtime::Builder::new_multi_thread(), build::run(args)),
     }
 }

@@ -34,6 +34,18 @@ pub fn end_group(leader: u32, force: bool) {
     let _ = (leader, force);
 }
 
+/// Asks one process to end (`TERM`). That it is gone is fine.
+pub fn ask_to_end(process: u32) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process};
+        let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else { return };
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    #[cfg(not(unix))]
+    let _ = process;
+}
+
 /// How it ended, with a signal told apart from a status.
 #[must_use]
 pub fn ended(status: ExitStatus) -> Ended {

@@ -16,6 +16,7 @@ mod network;
 mod on_error;
 mod outcome;
 mod output;
+mod rehearsal;
 mod secrets;
 mod seed;
 mod templates;

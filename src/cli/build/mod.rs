@@ -54,6 +54,9 @@ pub struct BuildArgs {
     /// Print for people, or one fact a line as JSON
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
+    /// Rehearse in a practice cloud on this computer; AWS is not asked
+    #[arg(long)]
+    pub practice: bool,
     /// Write the result here too, as JSON
     #[arg(long, value_name = "FILE")]
     pub result: Option<PathBuf>,
