@@ -1,5 +1,6 @@
 //! The floors of kiln that read text, and no more: see `Cargo.toml`.
 
+pub mod practice;
 #[path = "../../src/run/mod.rs"]
 pub mod run;
 #[path = "../../src/schema/mod.rs"]
@@ -8,9 +9,3 @@ pub mod schema;
 pub mod template;
 #[path = "../../src/text/mod.rs"]
 pub mod text;
-
-/// Of the practice cloud: how it reads requests.
-pub mod practice {
-    #[path = "../../../src/practice/wire/mod.rs"]
-    pub mod wire;
-}
