@@ -144,12 +144,11 @@ impl Copies<'_> {
             private_file::create_new(&self.dir.join(&place)).and_then(|mut copy| copy.write_all(bytes))?;
             return Ok(place);
         }
-        let folders = match &mut self.folders {
-            Some(folders) => folders,
-            None => {
-                let file = private_file::create_new(&self.dir.join("folders.tar"))?;
-                self.folders.insert(tar::Builder::new(file))
-            }
+        let folders = if let Some(folders) = &mut self.folders {
+            folders
+        } else {
+            let file = private_file::create_new(&self.dir.join("folders.tar"))?;
+            self.folders.insert(tar::Builder::new(file))
         };
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
