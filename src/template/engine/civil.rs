@@ -2,7 +2,7 @@
 
 /// A moment, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(in crate::template) struct Moment {
     pub unix: i64,
     pub year: i64,
     /// 1 to 12, 1 to 31.
@@ -17,7 +17,7 @@ pub(super) struct Moment {
     pub second: i64,
 }
 
-pub(super) const MONTHS: [&str; 12] = [
+pub(in crate::template) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -32,7 +32,7 @@ pub(super) const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(super) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(in crate::template) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 const DAY: i64 = 86_400;
 /// Days of 400 years, after which the calendar repeats.

@@ -1,0 +1,236 @@
+//! HCL's values: what expressions give and take. cty's model, with its marks for what is unknown and what is sensitive.
+//!
+//! Values are cheap to clone. Collections know the type of their elements; sets and maps are sorted, and two that are equal
+//! are in the same order.
+//!
+//! Not here: how an expression is evaluated, and what the functions do.
+
+mod access;
+mod console;
+mod convert;
+mod equal;
+pub mod json;
+mod number;
+mod set;
+#[cfg(test)]
+mod tests;
+mod types;
+mod unify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use self::access::AccessError;
+pub use self::convert::{ConversionError, Step, convert};
+pub use self::number::Number;
+pub use self::types::{Attribute, Type};
+pub use self::unify::{unify, unify_unsafe};
+
+pub type Attributes = BTreeMap<Arc<str>, Value>;
+
+/// A value, and whether it is sensitive as a whole. A part of a collection may be so alone.
+#[derive(Clone, Debug)]
+pub struct Value {
+    kind: Kind,
+    sensitive: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Kind {
+    Null(Type),
+    /// Not known yet, which is no mistake; of [`Type::Any`] where even the type is open.
+    Unknown(Type),
+    Bool(bool),
+    Number(Number),
+    String(Arc<str>),
+    /// With the type of its elements, as sets and maps.
+    List(Type, Arc<[Value]>),
+    /// Sorted, each once.
+    Set(Type, Arc<[Value]>),
+    Map(Type, Arc<Attributes>),
+    Object(Arc<Attributes>),
+    Tuple(Arc<[Value]>),
+}
+
+impl Value {
+    fn of(kind: Kind) -> Self {
+        Self { kind, sensitive: false }
+    }
+
+    pub fn null(ty: Type) -> Self {
+        Self::of(Kind::Null(ty))
+    }
+
+    pub fn unknown(ty: Type) -> Self {
+        Self::of(Kind::Unknown(ty))
+    }
+
+    pub fn number(number: impl Into<Number>) -> Self {
+        Self::of(Kind::Number(number.into()))
+    }
+
+    pub fn string(text: impl Into<Arc<str>>) -> Self {
+        Self::of(Kind::String(text.into()))
+    }
+
+    /// Elements of one type; [`convert`] and [`unify`] make them so.
+    pub fn list(element: Type, elements: impl IntoIterator<Item = Self>) -> Self {
+        Self::of(Kind::List(element, elements.into_iter().collect()))
+    }
+
+    /// Sorts the elements and keeps one of those that are equal. As in cty, a sensitive element makes all of it sensitive,
+    /// since it could be found by what the set does not hold.
+    pub fn set(element: Type, elements: impl IntoIterator<Item = Self>) -> Self {
+        set::make(element, elements)
+    }
+
+    pub fn map(element: Type, elements: Attributes) -> Self {
+        Self::of(Kind::Map(element, Arc::new(elements)))
+    }
+
+    pub fn object<K: Into<Arc<str>>>(attributes: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::of(Kind::Object(Arc::new(attributes.into_iter().map(|(k, v)| (k.into(), v)).collect())))
+    }
+
+    pub fn tuple(elements: impl IntoIterator<Item = Self>) -> Self {
+        Self::of(Kind::Tuple(elements.into_iter().collect()))
+    }
+
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    pub fn type_of(&self) -> Type {
+        match &self.kind {
+            Kind::Null(t) | Kind::Unknown(t) => t.clone(),
+            Kind::Bool(_) => Type::Bool,
+            Kind::Number(_) => Type::Number,
+            Kind::String(_) => Type::String,
+            Kind::List(t, _) => Type::list(t.clone()),
+            Kind::Set(t, _) => Type::set(t.clone()),
+            Kind::Map(t, _) => Type::map(t.clone()),
+            Kind::Object(attributes) => Type::object(attributes.iter().map(|(k, v)| (Arc::clone(k), v.type_of()))),
+            Kind::Tuple(elements) => Type::tuple(elements.iter().map(Self::type_of)),
+        }
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self.kind, Kind::Null(_))
+    }
+
+    pub fn is_known(&self) -> bool {
+        !matches!(self.kind, Kind::Unknown(_))
+    }
+
+    /// Known, and all that is in it too.
+    pub fn is_wholly_known(&self) -> bool {
+        match &self.kind {
+            Kind::Unknown(_) => false,
+            _ => self.parts().all(Self::is_wholly_known),
+        }
+    }
+
+    /// Sensitive as a whole.
+    pub fn is_sensitive(&self) -> bool {
+        self.sensitive
+    }
+
+    /// Sensitive, or something in it is.
+    pub fn holds_sensitive(&self) -> bool {
+        self.sensitive || self.parts().any(Self::holds_sensitive)
+    }
+
+    /// With the mark where `sensitive` says so; one that is there stays.
+    #[must_use]
+    pub fn mark(mut self, sensitive: bool) -> Self {
+        self.sensitive |= sensitive;
+        self
+    }
+
+    /// Without any mark, also inside.
+    #[must_use]
+    pub fn revealed(&self) -> Self {
+        if !self.holds_sensitive() {
+            return self.clone();
+        }
+        let all = |elements: &[Self]| elements.iter().map(Self::revealed).collect::<Arc<[Self]>>();
+        let each =
+            |map: &Attributes| Arc::new(map.iter().map(|(k, v)| (Arc::clone(k), v.revealed())).collect::<Attributes>());
+        Self::of(match &self.kind {
+            Kind::List(t, elements) => Kind::List(t.clone(), all(elements)),
+            Kind::Set(t, elements) => Kind::Set(t.clone(), all(elements)),
+            Kind::Tuple(elements) => Kind::Tuple(all(elements)),
+            Kind::Map(t, map) => Kind::Map(t.clone(), each(map)),
+            Kind::Object(map) => Kind::Object(each(map)),
+            kind => kind.clone(),
+        })
+    }
+
+    /// Elements and attribute values directly in it.
+    pub fn parts(&self) -> impl Iterator<Item = &Self> {
+        let (elements, map) = match &self.kind {
+            Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => (Some(elements), None),
+            Kind::Map(_, map) | Kind::Object(map) => (None, Some(map)),
+            _ => (None, None),
+        };
+        elements.into_iter().flat_map(|e| e.iter()).chain(map.into_iter().flat_map(|m| m.values()))
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        if let Kind::String(text) = &self.kind { Some(text) } else { None }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Kind::Bool(b) = self.kind { Some(b) } else { None }
+    }
+
+    pub fn as_number(&self) -> Option<&Number> {
+        if let Kind::Number(n) = &self.kind { Some(n) } else { None }
+    }
+
+    /// The elements of a list, set or tuple.
+    pub fn elements(&self) -> Option<&Arc<[Self]>> {
+        match &self.kind {
+            Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The attributes of an object or the elements of a map.
+    pub fn attributes(&self) -> Option<&Arc<Attributes>> {
+        match &self.kind {
+            Kind::Map(_, map) | Kind::Object(map) => Some(map),
+            _ => None,
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::of(Kind::Bool(value))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::string(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::string(value)
+    }
+}
+
+impl From<Number> for Value {
+    fn from(value: Number) -> Self {
+        Self::number(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::number(value)
+    }
+}
