@@ -176,7 +176,7 @@ impl<'a> Evaluator<'a> {
             Some(Answer::Failed(why)) => {
                 Err(Fault::new(code::LOOKUP_FAILED, a.range.clone(), format!("`{}` failed: {why}", a.name)))
             }
-            Some(Answer::Yes | Answer::No) => {
+            Some(_) => {
                 Err(Fault::new(code::LOOKUP_FAILED, a.range.clone(), format!("`{}` gave no text", a.name)))
             }
             None => {

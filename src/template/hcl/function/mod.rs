@@ -5,9 +5,25 @@
 //!
 //! Not here: `can`, `try`, `convert` and the second half of `templatefile`, which take expressions and belong to evaluation.
 
+mod collection;
+mod combine;
+mod date;
+mod encoding;
+mod files;
+mod format;
+mod hash;
+mod ip;
+mod lookup;
+mod numeric;
+mod pattern;
+mod text;
 mod world;
+mod yaml;
 
-use super::value::{ConversionError, Type, Value, convert};
+#[cfg(test)]
+mod tests;
+
+use super::value::{ConversionError, Number, Type, Value, convert};
 
 pub use self::world::World;
 
@@ -72,7 +88,6 @@ enum Wish {
     Bools,
     Set,
     StringSet,
-    Map,
 }
 
 impl Wish {
@@ -87,8 +102,26 @@ impl Wish {
             Self::Bools => Type::list(Type::Bool),
             Self::Set => Type::set(Type::Any),
             Self::StringSet => Type::set(Type::String),
-            Self::Map => Type::map(Type::Any),
         }
+    }
+}
+
+const fn function(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    gives: Wish,
+    run: fn(&Call<'_>) -> Called,
+) -> Function {
+    Function { name, parameters, rest: None, gives, moves: false, run }
+}
+
+impl Function {
+    const fn and(self, rest: Parameter) -> Self {
+        Self { rest: Some(rest), ..self }
+    }
+
+    const fn moving(self) -> Self {
+        Self { moves: true, ..self }
     }
 }
 
@@ -108,9 +141,46 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn text(&self, index: usize) -> &str {
-        self.arguments.get(index).and_then(Value::as_str).unwrap_or_default()
+    /// The argument; null where it was left out.
+    fn value(&self, index: usize) -> &Value {
+        const NONE: &Value = &Value::NULL;
+        self.arguments.get(index).unwrap_or(NONE)
     }
+
+    fn text(&self, index: usize) -> &str {
+        self.value(index).as_str().unwrap_or_default()
+    }
+
+    fn number(&self, index: usize) -> &Number {
+        const ZERO: &Number = &Number::ZERO;
+        self.value(index).as_number().unwrap_or(ZERO)
+    }
+
+    /// A number that must be whole and fit an `i64`.
+    fn integer(&self, index: usize) -> Result<i64, FunctionError> {
+        let wrong = || FunctionError::at(index, "this must be a whole number within 64 bits");
+        self.number(index).to_i64().ok_or_else(wrong)
+    }
+
+    fn elements(&self, index: usize) -> &[Value] {
+        self.value(index).elements().map(|e| &**e).unwrap_or_default()
+    }
+}
+
+/// A text, unless it is too long.
+fn within_limit(length: usize) -> Result<(), FunctionError> {
+    if length > MAX_TEXT {
+        return Err(FunctionError::new(format!("this would make more than {} MiB of text", MAX_TEXT >> 20)));
+    }
+    Ok(())
+}
+
+/// A collection, unless it has too many elements.
+fn within_elements(count: usize) -> Result<(), FunctionError> {
+    if count > MAX_ELEMENTS {
+        return Err(FunctionError::new(format!("this would make more than {MAX_ELEMENTS} elements")));
+    }
+    Ok(())
 }
 
 /// The function of that name, unless evaluation handles it.
@@ -120,8 +190,23 @@ pub fn find(name: &str) -> Option<&'static Function> {
 
 /// All functions but those that evaluation handles.
 pub fn all() -> impl Iterator<Item = &'static Function> {
-    let tables: &[&'static [Function]] = &[];
-    tables.iter().flat_map(|t| t.iter()).collect::<Vec<_>>().into_iter()
+    [
+        numeric::FUNCTIONS,
+        text::FUNCTIONS,
+        pattern::FUNCTIONS,
+        format::FUNCTIONS,
+        collection::FUNCTIONS,
+        combine::FUNCTIONS,
+        encoding::FUNCTIONS,
+        yaml::FUNCTIONS,
+        files::FUNCTIONS,
+        date::FUNCTIONS,
+        hash::FUNCTIONS,
+        ip::FUNCTIONS,
+        lookup::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Calls a function. The result is sensitive where an argument is, and unknown where that hangs on an unknown argument.

@@ -8,6 +8,9 @@ use super::{Attributes, Kind, Number, Type, Value};
 /// Deeper texts are refused, as the stack is not endless.
 const MAX_DEPTH: usize = 500;
 
+/// Bytes that a value may take as JSON.
+const MAX_TEXT: usize = 4 << 20;
+
 /// Why a text is no JSON: what, and at which byte.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (at byte {offset})")]
@@ -16,13 +19,16 @@ pub struct JsonError {
     pub offset: usize,
 }
 
-/// Compact, keys sorted, `<`, `>` and `&` escaped. `None` when something in it is unknown.
+/// Compact, keys sorted, `<`, `>` and `&` escaped. `None` when something in it is unknown, and beyond 4 MiB.
 pub fn encode(value: &Value) -> Option<String> {
     let mut out = String::new();
     write(value, &mut out).then_some(out)
 }
 
 fn write(value: &Value, out: &mut String) -> bool {
+    if out.len() > MAX_TEXT {
+        return false;
+    }
     match &value.kind {
         Kind::Unknown(_) => return false,
         Kind::Null(_) => out.push_str("null"),

@@ -20,6 +20,8 @@ mod unify;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 pub use self::access::AccessError;
 pub use self::convert::{ConversionError, Step, convert};
 pub use self::number::Number;
@@ -53,6 +55,9 @@ pub enum Kind {
 }
 
 impl Value {
+    /// Null of no particular type.
+    pub const NULL: Self = Self { kind: Kind::Null(Type::Any), sensitive: false };
+
     fn of(kind: Kind) -> Self {
         Self { kind, sensitive: false }
     }
@@ -69,8 +74,13 @@ impl Value {
         Self::of(Kind::Number(number.into()))
     }
 
+    /// In Unicode's composed form, as all of cty's strings.
     pub fn string(text: impl Into<Arc<str>>) -> Self {
-        Self::of(Kind::String(text.into()))
+        let text = text.into();
+        if text.is_ascii() || unicode_normalization::is_nfc(&text) {
+            return Self::of(Kind::String(text));
+        }
+        Self::of(Kind::String(text.nfc().collect::<String>().into()))
     }
 
     /// Elements of one type; [`convert`] and [`unify`] make them so.

