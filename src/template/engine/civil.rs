@@ -32,7 +32,8 @@ pub(in crate::template) const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(in crate::template) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(in crate::template) const WEEKDAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 const DAY: i64 = 86_400;
 /// Days of 400 years, after which the calendar repeats.

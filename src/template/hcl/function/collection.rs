@@ -16,7 +16,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("chunklist", &[takes("list", Wish::List), takes("size", Wish::Number)], Wish::Any, chunklist).moving(),
     function("compact", &[takes("list", Wish::Strings)], Wish::Strings, |c| {
-        Ok(Value::list(Type::String, c.elements(0).iter().filter(|v| v.as_str().is_some_and(|s| !s.is_empty())).cloned()))
+        Ok(Value::list(
+            Type::String,
+            c.elements(0).iter().filter(|v| v.as_str().is_some_and(|s| !s.is_empty())).cloned(),
+        ))
     }),
     function("contains", &[takes("list", Wish::Any), takes("value", Wish::Any)], Wish::Bool, contains),
     function("distinct", LIST, Wish::Any, distinct),

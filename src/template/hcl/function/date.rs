@@ -63,7 +63,11 @@ impl Stamp {
         if let Some(fraction) = rest.strip_prefix('.') {
             let count = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
             let padded = format!("{:0<9}", &fraction[..count]);
-            nanos = padded.get(..9).filter(|_| count > 0).and_then(|d| d.parse().ok()).ok_or_else(|| wrong("the fraction"))?;
+            nanos = padded
+                .get(..9)
+                .filter(|_| count > 0)
+                .and_then(|d| d.parse().ok())
+                .ok_or_else(|| wrong("the fraction"))?;
             rest = &fraction[count..];
         }
         let offset = if rest == "Z" { 0 } else { offset(rest).ok_or_else(|| wrong("the offset, `Z` for UTC"))? };
@@ -87,7 +91,8 @@ fn offset(text: &str) -> Option<i64> {
         _ => return None,
     };
     let (hours, minutes) = text.get(1..)?.split_once(':')?;
-    let two = |d: &str| (d.len() == 2 && d.bytes().all(|b| b.is_ascii_digit())).then(|| d.parse::<i64>().ok()).flatten();
+    let two =
+        |d: &str| (d.len() == 2 && d.bytes().all(|b| b.is_ascii_digit())).then(|| d.parse::<i64>().ok()).flatten();
     Some(sign * (two(hours)? * 3600 + two(minutes).filter(|m| *m < 60)? * 60))
 }
 

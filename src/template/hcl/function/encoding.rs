@@ -15,9 +15,9 @@ const TEXT: &[super::Parameter] = &[takes("str", Wish::String)];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("base64decode", TEXT, Wish::String, |c| {
-        String::from_utf8(base64(c.text(0))?)
-            .map(Value::from)
-            .map_err(|_| FunctionError::at(0, "what it holds is no UTF-8 text; `textdecodebase64` reads other encodings"))
+        String::from_utf8(base64(c.text(0))?).map(Value::from).map_err(|_| {
+            FunctionError::at(0, "what it holds is no UTF-8 text; `textdecodebase64` reads other encodings")
+        })
     }),
     function("base64encode", TEXT, Wish::String, |c| Ok(STANDARD.encode(c.text(0)).into())),
     function("base64gzip", TEXT, Wish::String, base64gzip),
@@ -29,17 +29,28 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let text = json::encode(c.value(0));
         text.map(Value::from).ok_or_else(|| FunctionError::at(0, "this is too large to write as JSON"))
     }),
-    function("textdecodebase64", &[takes("source", Wish::String), takes("encoding", Wish::String)], Wish::String, |c| {
-        let bytes = base64(c.text(0))?;
-        let text = Coding::find(c.text(1))?.decode(&bytes);
-        text.map(Value::from).ok_or_else(|| FunctionError::at(0, format!("what it holds is no text in {}", c.text(1))))
-    }),
-    function("textencodebase64", &[takes("string", Wish::String), takes("encoding", Wish::String)], Wish::String, |c| {
-        let bytes = Coding::find(c.text(1))?.encode(c.text(0));
-        let bytes = bytes
-            .ok_or_else(|| FunctionError::at(0, format!("it holds characters that {} does not have", c.text(1))))?;
-        Ok(STANDARD.encode(bytes).into())
-    }),
+    function(
+        "textdecodebase64",
+        &[takes("source", Wish::String), takes("encoding", Wish::String)],
+        Wish::String,
+        |c| {
+            let bytes = base64(c.text(0))?;
+            let text = Coding::find(c.text(1))?.decode(&bytes);
+            text.map(Value::from)
+                .ok_or_else(|| FunctionError::at(0, format!("what it holds is no text in {}", c.text(1))))
+        },
+    ),
+    function(
+        "textencodebase64",
+        &[takes("string", Wish::String), takes("encoding", Wish::String)],
+        Wish::String,
+        |c| {
+            let bytes = Coding::find(c.text(1))?.encode(c.text(0));
+            let bytes = bytes
+                .ok_or_else(|| FunctionError::at(0, format!("it holds characters that {} does not have", c.text(1))))?;
+            Ok(STANDARD.encode(bytes).into())
+        },
+    ),
     function("urlencode", TEXT, Wish::String, |c| Ok(urlencode(c.text(0)).into())),
 ];
 
@@ -75,7 +86,10 @@ enum Coding {
     Ascii,
     Latin1,
     /// Little-endian, with a byte order mark.
-    Utf16 { little: bool, mark: bool },
+    Utf16 {
+        little: bool,
+        mark: bool,
+    },
     Other(&'static Encoding),
 }
 

@@ -58,14 +58,16 @@ fn expanded(world: &World<'_>, path: &str) -> Result<String, FunctionError> {
     if !rest.is_empty() && !rest.starts_with(['/', '\\']) {
         return Err(FunctionError::at(0, "the home folders of other users are not known; write the path out"));
     }
-    let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| world.inputs.env.get(name)).filter(|h| !h.is_empty());
+    let home =
+        ["HOME", "USERPROFILE"].into_iter().find_map(|name| world.inputs.env.get(name)).filter(|h| !h.is_empty());
     let home = home.ok_or_else(|| FunctionError::at(0, "the home folder is not known: HOME is not set"))?;
     Ok(if rest.is_empty() { home.clone() } else { clean(&format!("{home}/{rest}")) })
 }
 
 fn joined(folder: &str, path: &str) -> String {
     let bytes = path.as_bytes();
-    let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
+    let drive =
+        bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
     if path.starts_with('/') || drive { clean(path) } else { clean(&format!("{folder}/{path}")) }
 }
 

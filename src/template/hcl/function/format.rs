@@ -56,13 +56,15 @@ impl<'a> Verb<'a> {
         if let Some(after) = rest.strip_prefix('.') {
             rest = after;
             let precision = digits(&mut rest)?;
-            verb.precision = Some(precision.ok_or_else(|| FunctionError::at(0, "after a `.` a precision is expected"))?);
+            verb.precision =
+                Some(precision.ok_or_else(|| FunctionError::at(0, "after a `.` a precision is expected"))?);
         }
         if let Some(after) = rest.strip_prefix('[') {
             rest = after;
             verb.argument = digits(&mut rest)?.filter(|n| *n > 0);
             let closed = rest.strip_prefix(']').filter(|_| verb.argument.is_some());
-            rest = closed.ok_or_else(|| FunctionError::at(0, "`[` needs the number of an argument, from 1, and `]`"))?;
+            rest =
+                closed.ok_or_else(|| FunctionError::at(0, "`[` needs the number of an argument, from 1, and `]`"))?;
         }
         let letter = rest.chars().next().ok_or_else(|| FunctionError::at(0, "the text ends within a `%` sequence"))?;
         verb.letter = letter;
@@ -181,8 +183,7 @@ fn formatlist(call: &Call<'_>) -> Called {
     within_elements(count)?;
     let (mut made, mut length) = (Vec::with_capacity(count), 0);
     for i in 0..count {
-        let row: Vec<&Value> =
-            given.iter().map(|v| v.elements().map_or(v, |e| e.get(i).unwrap_or(v))).collect();
+        let row: Vec<&Value> = given.iter().map(|v| v.elements().map_or(v, |e| e.get(i).unwrap_or(v))).collect();
         let text = format(call.text(0), &row)
             .map_err(|e| FunctionError { message: format!("of element {i}: {}", e.message), ..e })?;
         length += text.len();

@@ -62,10 +62,8 @@ const MAX_COST: u32 = 14;
 const DEFAULT_COST: u32 = 10;
 
 /// bcrypt's own alphabet.
-const BCRYPT: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::BCRYPT,
-    GeneralPurposeConfig::new().with_encode_padding(false),
-);
+const BCRYPT: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::BCRYPT, GeneralPurposeConfig::new().with_encode_padding(false));
 
 /// Its salt is of the run's seed, so that the same run gives the same hash.
 fn bcrypt(call: &Call<'_>) -> Called {
@@ -116,9 +114,9 @@ fn rsa(call: &Call<'_>) -> Called {
     }
     let key = RsaPrivateKey::from_pkcs1_pem(pem.trim()).or_else(|_| RsaPrivateKey::from_pkcs8_pem(pem.trim()));
     let key = key.map_err(|_| FunctionError::at(1, "this is no RSA private key in PEM, or it has a passphrase"))?;
-    let plain = key
-        .decrypt(rsa::Pkcs1v15Encrypt, &ciphertext)
-        .map_err(|_| FunctionError::at(0, "it could not be decrypted: is it encrypted for this key, with PKCS #1 1.5?"))?;
+    let plain = key.decrypt(rsa::Pkcs1v15Encrypt, &ciphertext).map_err(|_| {
+        FunctionError::at(0, "it could not be decrypted: is it encrypted for this key, with PKCS #1 1.5?")
+    })?;
     let text = String::from_utf8(plain).map_err(|_| FunctionError::at(0, "what it decrypts to is no text"))?;
     Ok(text.into())
 }

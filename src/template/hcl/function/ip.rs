@@ -92,10 +92,14 @@ impl std::fmt::Display for Prefix {
 fn host(call: &Call<'_>) -> Called {
     let (prefix, number) = (Prefix::parse(call.text(0))?, call.integer(1)?);
     let magnitude = u128::from(number.unsigned_abs());
-    let host = if number < 0 { prefix.hosts().checked_add(1).map_or(Some(u128::MAX - (magnitude - 1)), |n| n.checked_sub(magnitude)) } else { Some(magnitude) };
-    let host = host.filter(|h| *h <= prefix.hosts()).ok_or_else(|| {
-        FunctionError::at(1, format!("a prefix of {} bits has no host {number}", prefix.length))
-    })?;
+    let host = if number < 0 {
+        prefix.hosts().checked_add(1).map_or(Some(u128::MAX - (magnitude - 1)), |n| n.checked_sub(magnitude))
+    } else {
+        Some(magnitude)
+    };
+    let host = host
+        .filter(|h| *h <= prefix.hosts())
+        .ok_or_else(|| FunctionError::at(1, format!("a prefix of {} bits has no host {number}", prefix.length)))?;
     Ok(prefix.address(prefix.network | host).to_string().into())
 }
 
@@ -106,7 +110,10 @@ fn subnet(call: &Call<'_>) -> Called {
     let made = Prefix { length, ..prefix };
     let network = u128::try_from(number).ok().filter(|n| *n <= ones(length - prefix.length)).ok_or_else(|| {
         let count = ones(length - prefix.length);
-        FunctionError::at(2, format!("{} more bits have networks 0 to {count}, and no {number}", length - prefix.length))
+        FunctionError::at(
+            2,
+            format!("{} more bits have networks 0 to {count}, and no {number}", length - prefix.length),
+        )
     })?;
     let network = network.checked_shl(made.host_bits()).unwrap_or(0);
     Ok(Prefix { network: prefix.network | network, ..made }.to_string().into())

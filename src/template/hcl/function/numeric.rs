@@ -76,9 +76,7 @@ fn sum(call: &Call<'_>) -> Called {
         let number = number.as_number().ok_or_else(numbers)?;
         total = Some(match total {
             None => number.clone(),
-            Some(total) => {
-                total.plus(number).ok_or_else(|| FunctionError::new("opposite infinities have no sum"))?
-            }
+            Some(total) => total.plus(number).ok_or_else(|| FunctionError::new("opposite infinities have no sum"))?,
         });
     }
     total.map(Value::number).ok_or_else(|| FunctionError::at(0, "an empty list has no sum"))

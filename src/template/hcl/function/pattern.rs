@@ -26,15 +26,18 @@ const MAX_COMPILED: usize = 2 << 20;
 fn compiled(call: &Call<'_>, index: usize) -> Result<Regex, FunctionError> {
     let pattern = syntax::translate(call.text(index)).map_err(|why| FunctionError::at(index, why))?;
     RegexBuilder::new(&pattern).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED).build().map_err(|error| {
-        FunctionError::at(index, match error {
-            regex::Error::CompiledTooBig(_) => "this regular expression is too large".to_owned(),
-            // The last line says what is wrong; those before draw where.
-            error => {
-                let said = error.to_string();
-                let last = said.lines().last().unwrap_or_default();
-                format!("this is no regular expression: {}", last.trim_start_matches("error: "))
-            }
-        })
+        FunctionError::at(
+            index,
+            match error {
+                regex::Error::CompiledTooBig(_) => "this regular expression is too large".to_owned(),
+                // The last line says what is wrong; those before draw where.
+                error => {
+                    let said = error.to_string();
+                    let last = said.lines().last().unwrap_or_default();
+                    format!("this is no regular expression: {}", last.trim_start_matches("error: "))
+                }
+            },
+        )
     })
 }
 

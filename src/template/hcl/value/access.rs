@@ -30,9 +30,7 @@ impl Value {
     pub fn attribute(&self, name: &str) -> Result<Self, AccessError> {
         let found = match &self.kind {
             Kind::Null(_) => return Err(AccessError::Null),
-            Kind::Object(map) => {
-                map.get(name).cloned().ok_or_else(|| AccessError::NoSuchAttribute(name.to_owned()))?
-            }
+            Kind::Object(map) => map.get(name).cloned().ok_or_else(|| AccessError::NoSuchAttribute(name.to_owned()))?,
             Kind::Map(_, map) => map.get(name).cloned().ok_or_else(|| AccessError::NoSuchKey(name.to_owned()))?,
             Kind::Unknown(Type::Any) => Self::unknown(Type::Any),
             Kind::Unknown(Type::Map(element)) => Self::unknown((**element).clone()),

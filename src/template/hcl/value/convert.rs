@@ -104,11 +104,8 @@ fn sequence(value: &Value, wished: &Type) -> Result<(Type, Vec<Value>), Conversi
             .ok_or_else(|| ConversionError::new("all elements must be of the same type, and these are not"))?,
         (_, wished) => wished.clone(),
     };
-    let made: Result<Vec<_>, _> = elements
-        .iter()
-        .enumerate()
-        .map(|(i, v)| convert(v, &element).map_err(|e| e.within(Step::Index(i))))
-        .collect();
+    let made: Result<Vec<_>, _> =
+        elements.iter().enumerate().map(|(i, v)| convert(v, &element).map_err(|e| e.within(Step::Index(i)))).collect();
     let made = made?;
     Ok((settled(&element, made.iter()), made))
 }
@@ -147,8 +144,11 @@ fn tuple(elements: &[Value], types: &[Type]) -> Result<Value, ConversionError> {
 }
 
 fn object(from: &Attributes, attributes: &BTreeMap<Arc<str>, Attribute>) -> Result<Value, ConversionError> {
-    let missing: Vec<_> =
-        attributes.iter().filter(|(k, a)| !a.optional && !from.contains_key(*k)).map(|(k, _)| format!("`{k}`")).collect();
+    let missing: Vec<_> = attributes
+        .iter()
+        .filter(|(k, a)| !a.optional && !from.contains_key(*k))
+        .map(|(k, _)| format!("`{k}`"))
+        .collect();
     if !missing.is_empty() {
         let noun = if missing.len() == 1 { "attribute" } else { "attributes" };
         return Err(ConversionError::new(format!("the {noun} {} must be given", missing.join(", "))));

@@ -57,10 +57,15 @@ impl Value {
     }
 }
 
-/// One pair that differs decides, though others are unknown.
+/// One pair that differs decides, though others are unknown. As in cty, a null of no type within a value makes that a type
+/// that is not known, and so what is equal to it.
 fn all<'a>(pairs: impl Iterator<Item = (&'a Value, &'a Value)>) -> Option<bool> {
     let mut answer = Some(true);
     for (a, b) in pairs {
+        if [a, b].iter().any(|v| matches!(v.kind, Kind::Null(Type::Any))) {
+            answer = None;
+            continue;
+        }
         match a.compare(b) {
             Some(true) => {}
             Some(false) => return Some(false),

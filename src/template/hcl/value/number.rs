@@ -121,7 +121,13 @@ impl Number {
     /// The nearest 64-bit float.
     pub fn to_f64(&self) -> f64 {
         match self {
-            Self::Infinite { negative } => if *negative { f64::NEG_INFINITY } else { f64::INFINITY },
+            Self::Infinite { negative } => {
+                if *negative {
+                    f64::NEG_INFINITY
+                } else {
+                    f64::INFINITY
+                }
+            }
             Self::Finite(f) => f.to_f64(),
         }
     }
@@ -168,11 +174,9 @@ impl Number {
     #[must_use]
     pub fn negated(&self) -> Self {
         match self {
-            Self::Finite(f) => Self::Finite(Finite {
-                mantissa: -&f.mantissa,
-                minus_zero: f.is_zero() && !f.minus_zero,
-                ..f.clone()
-            }),
+            Self::Finite(f) => {
+                Self::Finite(Finite { mantissa: -&f.mantissa, minus_zero: f.is_zero() && !f.minus_zero, ..f.clone() })
+            }
             Self::Infinite { negative } => Self::Infinite { negative: !negative },
         }
     }
@@ -563,8 +567,19 @@ mod tests {
     #[test]
     fn decimals_print_as_they_were_written() {
         for text in [
-            "0", "1", "-1", "10", "0.1", "0.3", "1.5", "123456789012345678901234567890", "0.000001", "-0.25", "1000000",
-            "9007199254740993", "3.14159265358979323846264338327950288",
+            "0",
+            "1",
+            "-1",
+            "10",
+            "0.1",
+            "0.3",
+            "1.5",
+            "123456789012345678901234567890",
+            "0.000001",
+            "-0.25",
+            "1000000",
+            "9007199254740993",
+            "3.14159265358979323846264338327950288",
         ] {
             assert_eq!(n(text).to_string(), text);
         }
@@ -590,7 +605,11 @@ mod tests {
     #[test]
     fn whole_parts() {
         for (text, floor, ceil) in [("1.5", "1", "2"), ("-1.5", "-2", "-1"), ("3", "3", "3"), ("-0.5", "-1", "0")] {
-            assert_eq!((n(text).floor().to_string(), n(text).ceil().to_string()), (floor.into(), ceil.into()), "{text}");
+            assert_eq!(
+                (n(text).floor().to_string(), n(text).ceil().to_string()),
+                (floor.into(), ceil.into()),
+                "{text}"
+            );
         }
         assert_eq!(n("2.5").fixed(0), "2");
         assert_eq!(n("3.5").fixed(0), "4");

@@ -44,12 +44,12 @@ fn optional_attributes_are_put_in() {
         ("kind".into(), attribute(Type::String, None)),
     ])));
     let given = Value::object([("name", number("1")), ("other", "x".into()), ("size", Value::null(Type::Any))]);
-    let expected =
-        Value::object([("name", "1".into()), ("size", number("8")), ("kind", Value::null(Type::String))]);
+    let expected = Value::object([("name", "1".into()), ("size", number("8")), ("kind", Value::null(Type::String))]);
     assert_eq!(convert(&given, &wished), Ok(expected));
     let error = convert(&Value::object([("size", number("1"))]), &wished).unwrap_err();
     assert!(error.to_string().contains("`name`"), "{error}");
-    let inner = convert(&Value::tuple([Value::object([("name", "x".into()), ("size", "y".into())])]), &Type::list(wished));
+    let inner =
+        convert(&Value::tuple([Value::object([("name", "x".into()), ("size", "y".into())])]), &Type::list(wished));
     assert_eq!(inner.unwrap_err().path, [Step::Index(0), Step::Key("size".into())]);
 }
 
@@ -112,8 +112,7 @@ fn the_console_writes_as_packer_does() {
         ("c", Value::from("x").mark(true)),
         ("d", Value::tuple([])),
     ]);
-    let expected =
-        "{\n  \"b\" = [\n    1,\n    1e+20,\n    \"a\\n\",\n  ]\n  \"c\" = <sensitive>\n  \"d\" = []\n}";
+    let expected = "{\n  \"b\" = [\n    1,\n    1e+20,\n    \"a\\n\",\n  ]\n  \"c\" = <sensitive>\n  \"d\" = []\n}";
     assert_eq!(value.to_console(), expected);
     assert_eq!(Value::from("a\n").to_console(), "a\n");
 }
@@ -124,7 +123,9 @@ fn json_is_written_as_go_writes_it() {
     assert_eq!(json::encode(&value).unwrap(), r#"{"a":"x\u2028\u0001\"","b\u003c":[1.5,true]}"#);
     assert_eq!(json::encode(&Value::tuple([Value::unknown(Type::Any)])), None);
     assert_eq!(json::decode(r#"{"a": 1, "a": "\ud83d\ude00\ud800"}"#), Ok(Value::object([("a", "😀\u{fffd}".into())])));
-    for text in ["", "{", "[1,]", "01", "1.", "-", "nul", "\"a", "\"\u{1}\"", "{\"a\" 1}", "1 2", "\"\\x\"", "\"\\u00\""] {
+    for text in
+        ["", "{", "[1,]", "01", "1.", "-", "nul", "\"a", "\"\u{1}\"", "{\"a\" 1}", "1 2", "\"\\x\"", "\"\\u00\""]
+    {
         assert!(json::decode(text).is_err(), "{text}");
     }
     assert!(json::decode(&"[".repeat(100_000)).is_err());

@@ -145,7 +145,11 @@ impl fmt::Display for Type {
             Self::Object(attributes) => {
                 let attributes: Vec<_> = attributes
                     .iter()
-                    .map(|(k, a)| if a.optional { format!("{k} = optional({})", a.ty) } else { format!("{k} = {}", a.ty) })
+                    .map(
+                        |(k, a)| {
+                            if a.optional { format!("{k} = optional({})", a.ty) } else { format!("{k} = {}", a.ty) }
+                        },
+                    )
                     .collect();
                 write!(out, "object({{ {} }})", attributes.join(", "))
             }

@@ -25,7 +25,10 @@ pub(super) fn common(types: &[Type], maybe: bool) -> Option<Type> {
         Structural::Found(found) => return found,
         Structural::Open => {}
     }
-    by_preference(types).into_iter().find(|want| types.iter().all(|t| t == *want || convertible(t, want, maybe))).cloned()
+    by_preference(types)
+        .into_iter()
+        .find(|want| types.iter().all(|t| t == *want || convertible(t, want, maybe)))
+        .cloned()
 }
 
 enum Structural {

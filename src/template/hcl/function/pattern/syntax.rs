@@ -38,6 +38,11 @@ fn quoted(chars: &mut Rest<'_>, out: &mut String) {
 }
 
 fn flags(chars: &mut Rest<'_>, out: &mut String) -> Result<(), &'static str> {
+    // Go takes this only since 1.22, and Packer's older releases do not.
+    let mut ahead = chars.clone().skip(1);
+    if ahead.next() == Some('<') {
+        return Err("a group's name is written `(?P<name>…)`");
+    }
     // The flags that the other engine knows and RE2 does not.
     let mut ahead = chars.clone().skip(1);
     if ahead.by_ref().take_while(|c| c.is_ascii_alphabetic() || *c == '-').any(|c| matches!(c, 'x' | 'u' | 'R')) {

@@ -13,7 +13,14 @@ use crate::template::hcl::value::{Attributes, Kind, Type, Value, convert};
 const MAX_DEPTH: usize = 200;
 
 pub(super) fn decode(text: &str) -> Result<Value, String> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), size: 0, depth: 0 };
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        lines: text.lines().collect(),
+        anchors: HashMap::new(),
+        size: 0,
+        depth: 0,
+        flow: 0,
+    };
     reader.next()?;
     if !matches!(reader.next()?, (Event::DocumentStart(_), _)) {
         return Err("there is no value in it".into());
@@ -30,10 +37,13 @@ pub(super) fn decode(text: &str) -> Result<Value, String> {
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    lines: Vec<&'a str>,
     /// Values by the number of their anchor, with how many values each holds.
     anchors: HashMap<usize, (Value, usize)>,
     size: usize,
     depth: usize,
+    /// How many brackets and braces are open.
+    flow: usize,
 }
 
 fn at(span: Span, message: impl std::fmt::Display) -> String {
@@ -66,7 +76,10 @@ impl<'a> Reader<'a> {
         if self.depth > MAX_DEPTH {
             return Err(at(span, format!("this is nested more than {MAX_DEPTH} deep")));
         }
+        self.check_tabs(span)?;
+        let brackets = matches!(event, Event::SequenceStart(..) | Event::MappingStart(..)) && self.starts_flow(span);
         self.depth += 1;
+        self.flow += usize::from(brackets);
         let before = self.size;
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => (anchor, scalar(&text, style, tag.as_ref(), span)?),
@@ -87,10 +100,28 @@ impl<'a> Reader<'a> {
             _ => return Err(at(span, "a value is expected here")),
         };
         self.depth -= 1;
+        self.flow -= usize::from(brackets);
         if anchor > 0 {
             self.anchors.insert(anchor, (value.clone(), self.size - before));
         }
         Ok(value)
+    }
+
+    fn line(&self, span: Span) -> &'a str {
+        span.start.line().checked_sub(1).and_then(|i| self.lines.get(i)).copied().unwrap_or("")
+    }
+
+    fn starts_flow(&self, span: Span) -> bool {
+        self.line(span).chars().nth(span.start.col()).is_some_and(|c| matches!(c, '[' | '{'))
+    }
+
+    /// Outside brackets no tab may stand before what begins a line; YAML 1.1 is strict about that, and so is Packer.
+    fn check_tabs(&self, span: Span) -> Result<(), String> {
+        let before: String = self.line(span).chars().take(span.start.col()).collect();
+        if self.flow == 0 && before.contains('\t') && before.trim_matches([' ', '\t', '-', '?', ':']).is_empty() {
+            return Err(at(span, "a line cannot be indented with a tab"));
+        }
+        Ok(())
     }
 
     fn check_tag(&self, tag: Option<&Cow<'a, Tag>>, kind: &str, span: Span) -> Result<(), String> {
@@ -117,7 +148,10 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             let (text, style, tag) = match event {
                 Event::MappingEnd => return Ok(Value::object(own)),
-                Event::Scalar(text, style, _, tag) => (text, style, tag),
+                Event::Scalar(text, style, _, tag) => {
+                    self.check_tabs(span)?;
+                    (text, style, tag)
+                }
                 _ => return Err(at(span, "the keys of a mapping must be strings")),
             };
             let merges = &*text == "<<" && style == ScalarStyle::Plain && tag.is_none();

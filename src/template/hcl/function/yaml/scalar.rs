@@ -119,7 +119,13 @@ fn timestamp(text: &str) -> Option<Value> {
     }
     let zone = match (zoned, rest) {
         (false, "") | (true, "Z") => "Z",
-        (true, offset) if is_offset(offset) => if matches!(offset, "+00:00" | "-00:00") { "Z" } else { offset },
+        (true, offset) if is_offset(offset) => {
+            if matches!(offset, "+00:00" | "-00:00") {
+                "Z"
+            } else {
+                offset
+            }
+        }
         _ => return None,
     };
     Some(format!("{date}T{hour:02}:{minute:02}:{second:02}{zone}").into())
