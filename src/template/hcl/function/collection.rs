@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ))
     }),
     function("contains", &[takes("list", Wish::Any), takes("value", Wish::Any)], Wish::Bool, contains),
-    function("distinct", LIST, Wish::Any, distinct),
+    function("distinct", LIST, Wish::Any, |c| Ok(distinct(c))),
     function("element", &[takes("list", Wish::Any), takes("index", Wish::Number)], Wish::Any, element).moving(),
     function("flatten", ANY, Wish::Any, flatten).moving(),
     function("index", &[takes("list", Wish::Any), takes("value", Wish::Any)], Wish::Number, index),
@@ -65,7 +65,7 @@ fn contains(call: &Call<'_>) -> Called {
     Ok(elements.iter().any(|v| v.equals(call.value(1)).as_bool() == Some(true)).into())
 }
 
-fn distinct(call: &Call<'_>) -> Called {
+fn distinct(call: &Call<'_>) -> Value {
     let mut kept: Vec<Value> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for value in call.elements(0) {
@@ -77,15 +77,14 @@ fn distinct(call: &Call<'_>) -> Called {
             kept.push(value.clone());
         }
     }
-    Ok(Value::list(element_type(call.value(0)), kept))
+    Value::list(element_type(call.value(0)), kept)
 }
 
 /// Counts on from the start after the end, and from the end when negative.
 fn element(call: &Call<'_>) -> Called {
     let value = call.value(0);
-    let elements = match value.kind() {
-        Kind::List(_, elements) | Kind::Tuple(elements) => elements,
-        _ => return Err(wrong(0, "a list or tuple", value)),
+    let (Kind::List(_, elements) | Kind::Tuple(elements)) = value.kind() else {
+        return Err(wrong(0, "a list or tuple", value));
     };
     let count = i64::try_from(elements.len()).unwrap_or(i64::MAX);
     if count == 0 {
@@ -125,9 +124,8 @@ fn flatten(call: &Call<'_>) -> Called {
 }
 
 fn index(call: &Call<'_>) -> Called {
-    let elements = match call.value(0).kind() {
-        Kind::List(_, elements) | Kind::Tuple(elements) => elements,
-        _ => return Err(wrong(0, "a list or tuple", call.value(0))),
+    let (Kind::List(_, elements) | Kind::Tuple(elements)) = call.value(0).kind() else {
+        return Err(wrong(0, "a list or tuple", call.value(0)));
     };
     if elements.is_empty() {
         return Err(FunctionError::at(0, "an empty list holds no value"));
@@ -210,9 +208,8 @@ fn reverse(call: &Call<'_>) -> Called {
 
 fn slice(call: &Call<'_>) -> Called {
     let value = call.value(0);
-    let elements = match value.kind() {
-        Kind::List(_, elements) | Kind::Tuple(elements) => elements,
-        _ => return Err(wrong(0, "a list or tuple", value)),
+    let (Kind::List(_, elements) | Kind::Tuple(elements)) = value.kind() else {
+        return Err(wrong(0, "a list or tuple", value));
     };
     let (start, end) = (call.integer(1)?, call.integer(2)?);
     let start = usize::try_from(start).map_err(|_| FunctionError::at(1, "this must not be negative"))?;

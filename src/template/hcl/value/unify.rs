@@ -130,8 +130,9 @@ fn by_preference(types: &[Type]) -> Vec<&Type> {
 fn more_general(a: &Type, b: &Type) -> bool {
     match (a, b) {
         (Type::Any, _) => false,
-        (_, Type::Any) | (Type::String, Type::Number | Type::Bool) => true,
-        (Type::List(_), Type::Set(_) | Type::Tuple(_))
+        (_, Type::Any)
+        | (Type::String, Type::Number | Type::Bool)
+        | (Type::List(_), Type::Set(_) | Type::Tuple(_))
         | (Type::Set(_), Type::Tuple(_))
         | (Type::Map(_), Type::Object(_)) => true,
         (Type::List(a), Type::List(b)) | (Type::Set(a), Type::Set(b)) | (Type::Map(a), Type::Map(b)) => {

@@ -71,11 +71,7 @@ fn escape(c: char, chars: &mut Rest<'_>, in_class: bool, out: &mut String) -> Re
             out.push(c);
             out.push(')');
         }
-        ('p' | 'P' | 'x', _) => {
-            out.push('\\');
-            out.push(c);
-        }
-        ('A' | 'z', false) | ('a' | 'f' | 'n' | 'r' | 't' | 'v', _) => {
+        ('A' | 'z', false) | ('p' | 'P' | 'x' | 'a' | 'f' | 'n' | 'r' | 't' | 'v', _) => {
             out.push('\\');
             out.push(c);
         }

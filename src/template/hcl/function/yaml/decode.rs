@@ -84,11 +84,11 @@ impl<'a> Reader<'a> {
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => (anchor, scalar(&text, style, tag.as_ref(), span)?),
             Event::SequenceStart(anchor, tag) => {
-                self.check_tag(tag.as_ref(), "seq", span)?;
+                Self::check_tag(tag.as_ref(), "seq", span)?;
                 (anchor, self.sequence()?)
             }
             Event::MappingStart(anchor, tag) => {
-                self.check_tag(tag.as_ref(), "map", span)?;
+                Self::check_tag(tag.as_ref(), "map", span)?;
                 (anchor, self.mapping()?)
             }
             Event::Alias(anchor) => {
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn check_tag(&self, tag: Option<&Cow<'a, Tag>>, kind: &str, span: Span) -> Result<(), String> {
+    fn check_tag(tag: Option<&Cow<'a, Tag>>, kind: &str, span: Span) -> Result<(), String> {
         let tag = tag_text(tag.map(|t| &**t));
         if tag.is_empty() || tag == format!("{CORE}{kind}") {
             return Ok(());
