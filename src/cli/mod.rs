@@ -4,8 +4,10 @@
 
 pub mod arguments;
 pub mod build;
+pub mod console;
 pub mod elsewhere;
 pub mod explain;
+pub mod fmt;
 pub mod inspect;
 pub mod report;
 pub mod settings;
@@ -59,10 +61,10 @@ enum Command {
     Plugins(elsewhere::Ignored),
     /// Not there yet: brings old keys up to date
     Fix(elsewhere::Ignored),
-    /// Not there yet: formats HCL2 templates
-    Fmt(elsewhere::Ignored),
-    /// Not there yet: evaluates expressions
-    Console(elsewhere::Ignored),
+    /// Bring HCL2 files into their canonical layout
+    Fmt(fmt::FmtArgs),
+    /// Evaluate expressions with a template's names at hand
+    Console(console::ConsoleArgs),
     /// Not there yet: turns a JSON template into HCL2
     #[command(name = "hcl2_upgrade")]
     Hcl2Upgrade(elsewhere::Ignored),
@@ -96,8 +98,8 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Fix(_) => {
             elsewhere::later("fix", "mend old keys by hand; `kiln validate` names each with its new spelling")
         }
-        Command::Fmt(_) => elsewhere::later("fmt", "it formats HCL2, which this version does not read"),
-        Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Console(args) => on_runtime(&mut runtime::Builder::new_current_thread(), console::run(args)),
         Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
         Command::Explain(args) => explain::run(&args),
         // These two are over before a second thread would be of use.
