@@ -17,8 +17,8 @@ use crate::run::Plan;
 /// What the plan was made from, for whoever opens the run later.
 #[derive(Clone, Debug, Default)]
 pub struct RunInputs {
-    /// File name and text of the template. Secrets in it are masked before they are written.
-    pub template: (String, String),
+    /// File name and text of each file of the template. Secrets in it are masked before they are written.
+    pub templates: Vec<(String, String)>,
     /// Path and text of each var-file, masked likewise.
     pub var_files: Vec<(String, String)>,
 }
@@ -64,8 +64,9 @@ pub(super) fn write(
         let text = mask::values(text, sensitive);
         redactor.text(&text).unwrap_or(text)
     };
-    let (name, text) = &inputs.template;
-    private_file::write(&dir.join(base(name, "template.json")), mask(text).as_bytes())?;
+    for (name, text) in &inputs.templates {
+        private_file::write(&dir.join(base(name, "template.json")), mask(text).as_bytes())?;
+    }
     for (i, (path, text)) in inputs.var_files.iter().enumerate() {
         let name = format!("var-file-{}-{}", i + 1, base(path, "vars.json"));
         private_file::write(&dir.join(name), mask(text).as_bytes())?;

@@ -118,6 +118,33 @@ pub async fn load(request: LoadRequest) -> Result<Loaded, LoadError> {
     Ok(Loaded { evaluation, sources, files: template.files, inputs })
 }
 
+/// Calls `evaluate` with more and more answers until it asks nothing new; gives what it gave last.
+pub async fn answered<T>(inputs: &mut Inputs, mut evaluate: impl FnMut(&Inputs) -> (T, Vec<Question>)) -> T {
+    let cwd = PathBuf::from(&inputs.cwd);
+    for _ in 0..ROUNDS {
+        let (result, questions) = evaluate(inputs);
+        let open: Vec<Question> = questions.into_iter().filter(|q| !inputs.answers.contains_key(q)).collect();
+        if open.is_empty() {
+            return result;
+        }
+        let answers = open.iter().map(|question| answer(question, &cwd, ANSWER_WITHIN));
+        let answers = futures_util::future::join_all(answers).await;
+        inputs.answers.extend(open.into_iter().zip(answers));
+    }
+    evaluate(inputs).0
+}
+
+/// The files of a template without their evaluation, and the inputs of it. `empty`: there is no template.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn read(request: &LoadRequest, empty: bool) -> Result<(Sources, Vec<SourceId>, Inputs), LoadError> {
+    let cwd = std::env::current_dir().map_err(LoadError::WorkingFolder)?;
+    let mut sources = Sources::default();
+    let files = if empty { Vec::new() } else { read_template(&request.template, request.hcl, &mut sources)?.files };
+    Ok((sources, files, inputs(request, &cwd)?))
+}
+
 /// Reads a template's text only, and reports what is wrong with its form (`-syntax-only`).
 ///
 /// # Errors
@@ -125,11 +152,8 @@ pub async fn load(request: LoadRequest) -> Result<Loaded, LoadError> {
 pub fn syntax(template: &str, hcl: bool) -> Result<(Sources, Evaluation), LoadError> {
     let mut sources = Sources::default();
     let read = read_template(template, hcl, &mut sources)?;
-    let evaluation = if read.hcl {
-        plan::syntax_hcl(&sources, &read.files)
-    } else {
-        plan::syntax(&sources, read.files[0])
-    };
+    let evaluation =
+        if read.hcl { plan::syntax_hcl(&sources, &read.files) } else { plan::syntax(&sources, read.files[0]) };
     Ok((sources, evaluation))
 }
 
@@ -149,8 +173,13 @@ impl Loaded {
 
 /// An editor asks of files only: it must not wait for a network at each key.
 fn may_ask(question: &Question, purpose: Purpose) -> bool {
-    let of_network =
-        matches!(question, Question::Vault { .. } | Question::ConsulKey { .. } | Question::SecretsManager { .. } | Question::DataSource { .. });
+    let of_network = matches!(
+        question,
+        Question::Vault { .. }
+            | Question::ConsulKey { .. }
+            | Question::SecretsManager { .. }
+            | Question::DataSource { .. }
+    );
     purpose != Purpose::Edit || !of_network
 }
 
@@ -190,7 +219,9 @@ fn in_folder(folder: &str, endings: &[&str]) -> Result<Vec<String>, LoadError> {
         }
     }
     names.sort_unstable();
-    let join = |name: &String| if folder == "." { name.clone() } else { Path::new(folder).join(name).to_string_lossy().into_owned() };
+    let join = |name: &String| {
+        if folder == "." { name.clone() } else { Path::new(folder).join(name).to_string_lossy().into_owned() }
+    };
     let of = |ending: &&str| names.iter().filter(|n| n.ends_with(*ending)).map(join).collect::<Vec<_>>();
     Ok(endings.iter().flat_map(of).collect())
 }
@@ -209,7 +240,8 @@ fn inputs(request: &LoadRequest, cwd: &Path) -> Result<Inputs, LoadError> {
     };
     let with_text = |path: String| read_text(&path).map(|text| (path, text));
     let var_files = request.var_files.iter().cloned().map(with_text).collect::<Result<_, _>>()?;
-    let auto = if folder { in_folder(&request.template, &[".auto.pkrvars.hcl", ".auto.pkrvars.json"])? } else { Vec::new() };
+    let auto =
+        if folder { in_folder(&request.template, &[".auto.pkrvars.hcl", ".auto.pkrvars.json"])? } else { Vec::new() };
     let auto_var_files = auto.into_iter().map(with_text).collect::<Result<_, _>>()?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));

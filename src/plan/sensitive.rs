@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use crate::component::catalogue;
 use crate::schema::{Fields, Kind, Type};
 use crate::template::document::Document;
+use crate::template::hcl::blocks::Evaluated;
 use crate::template::tree::{Entry, Node, Tree};
 use crate::template::variables::Variables;
 use crate::text::Span;
@@ -81,6 +82,21 @@ pub(super) fn places(root: &Node, document: &Document, variables: &Variables) ->
         found.values(&open.swap_remove(next).value);
     }
     found.places.extend(variables.values().filter(|v| hidden(&v.name, &found.used)).flat_map(|v| &v.given_at));
+    found.places
+}
+
+/// As [`places`], of an HCL2 template.
+pub(super) fn of_builds(evaluated: &Evaluated) -> Vec<Span> {
+    let mut found = Found::default();
+    for build in &evaluated.builds {
+        let others = build.provisioners.iter().map(|p| &p.block).chain(build.post_processors.iter().map(|p| &p.block));
+        for block in std::iter::once(&build.builder).chain(&build.error_cleanup).chain(others) {
+            found.fields(&block.body);
+            block.overrides.iter().for_each(|(_, over)| found.fields(over));
+        }
+    }
+    let sensitive = evaluated.variables.values().filter(|v| v.sensitive);
+    found.places.extend(sensitive.flat_map(|v| v.given_at.iter().copied()));
     found.places
 }
 

@@ -123,7 +123,7 @@ impl Walk<'_> {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?")).fix(
                 format!("Rename to `{near}`"),
                 entry.key.span,
-                format!("\"{near}\""),
+                if self.scope.hcl { near.to_owned() } else { format!("\"{near}\"") },
             );
             meant = field_of(near, fields).map(|(field, _)| field.to_owned());
         } else if matches!(key, "only" | "except" | "pause_before" | "timeout" | "max_retries" | "override") {

@@ -63,6 +63,8 @@ pub mod communicator;
 pub mod engine;
 /// K05: fields, by schema.
 pub mod field;
+/// K14: Packer's blocks in HCL2.
+pub mod hcl_block;
 /// K12: the HCL text.
 pub mod hcl_syntax;
 /// K13: HCL's expressions.
@@ -78,7 +80,7 @@ pub mod structure;
 /// K03: variables.
 pub mod variable;
 
-const RANGES: [&[(Code, &str)]; 12] = [
+const RANGES: [&[(Code, &str)]; 13] = [
     json::PAGES,
     engine::PAGES,
     variable::PAGES,
@@ -89,6 +91,7 @@ const RANGES: [&[(Code, &str)]; 12] = [
     provisioner::PAGES,
     post_processor::PAGES,
     call::PAGES,
+    hcl_block::PAGES,
     hcl_syntax::PAGES,
     hcl_value::PAGES,
 ];

@@ -14,6 +14,11 @@ const TEMPLATE_FILE: &str = "templatefile";
 
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, name: &Name, arguments: &[Expression], expand: bool, span: Span) -> Value {
+        if self.world.env && name.text != "env" {
+            let message = format!("`{}` cannot be called in the default of a variable", name.text);
+            let help = "only `env` can; write a local that is made from the variable";
+            return self.error(code::UNKNOWN_FUNCTION, name.span, message, help);
+        }
         match name.text.as_str() {
             "can" if !expand => return self.can(name, arguments),
             "try" if !expand => return self.try_each(arguments, span),
@@ -117,8 +122,8 @@ impl Evaluator<'_> {
             }
             all.extend(found.into_iter().filter(Diagnostic::is_error));
         }
-        let mut diagnostic =
-            Diagnostic::error(code::CALL, span, "`try`: none of these expressions has a value").help("add one that always has");
+        let mut diagnostic = Diagnostic::error(code::CALL, span, "`try`: none of these expressions has a value")
+            .help("add one that always has");
         for failed in all {
             if let Some(span) = failed.span {
                 diagnostic = diagnostic.related(span, failed.message);
@@ -153,7 +158,8 @@ impl Evaluator<'_> {
     /// `templatefile(path, variables)`: the file's text with the variables in it, and nothing else.
     fn template_file(&mut self, values: &[Value], places: &[Span], span: Span) -> Value {
         let [path, variables] = values else {
-            let message = format!("`templatefile` takes a path and an object, and this gives it {} arguments", values.len());
+            let message =
+                format!("`templatefile` takes a path and an object, and this gives it {} arguments", values.len());
             return self.error(code::CALL, span, message, "write `templatefile(\"file.tftpl\", { name = value })`");
         };
         if self.inside_file {
@@ -164,7 +170,8 @@ impl Evaluator<'_> {
             return Value::unknown(Type::String);
         }
         let Some(attributes) = variables.attributes() else {
-            let message = format!("`templatefile`: the variables must be an object, not {}", variables.type_of().described());
+            let message =
+                format!("`templatefile`: the variables must be an object, not {}", variables.type_of().described());
             return self.error(code::CALL, places[1], message, "write `{ name = value }`");
         };
         let path = std::slice::from_ref(path);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::syntax::ast::{Expression, For};
 use super::super::value::{Attributes, Kind, Type, Value, convert};
 use super::{Evaluator, anything};
-use crate::text::code::hcl_value as code;
 use crate::text::Span;
+use crate::text::code::hcl_value as code;
 
 impl Evaluator<'_> {
     pub(super) fn object(&mut self, items: &[(Expression, Expression)]) -> Value {
@@ -66,7 +66,8 @@ impl Evaluator<'_> {
         match value.kind() {
             Kind::Unknown(ty) if !ty.is_primitive() => Err(anything().mark(sensitive)),
             _ => {
-                let message = format!("`for` goes over lists, sets, maps and objects; this is {}", value.type_of().described());
+                let message =
+                    format!("`for` goes over lists, sets, maps and objects; this is {}", value.type_of().described());
                 Err(self.error(code::ITERATION, collection.span, message, "put it in a list: `[…]`"))
             }
         }
@@ -144,7 +145,12 @@ impl Evaluator<'_> {
             if !it.group && values.len() > 1 && !told {
                 told = true;
                 let message = format!("two elements have the key `{}`", key.escape_debug());
-                self.error(code::KEY, key_expression.span, message, "to gather values of the same key write `...` after the value");
+                self.error(
+                    code::KEY,
+                    key_expression.span,
+                    message,
+                    "to gather values of the same key write `...` after the value",
+                );
             }
         }
         if !known || told {

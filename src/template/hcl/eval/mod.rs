@@ -23,9 +23,11 @@ pub use self::late::{LatePiece, is_late, late, pieces};
 pub use self::type_expression::type_of;
 use super::function::World;
 use super::syntax::ast::{Expression, ExpressionKind, For};
-use super::value::{Type, Value};
+use super::syntax::parse_expression;
+use super::value::{Type, Value, convert};
+use crate::template::inputs::Inputs;
 use crate::text::code::hcl_value as code;
-use crate::text::{Code, Diagnostic, Span};
+use crate::text::{Code, Diagnostic, Sources, Span};
 
 /// How many parts of expressions one evaluation looks at.
 const STEPS: u32 = 2_000_000;
@@ -114,7 +116,12 @@ impl<'a> Evaluator<'a> {
 
     fn exhaust(&mut self, span: Span, message: String) {
         self.exhausted = true;
-        self.error(code::LIMIT, span, message, "shorten the lists that it goes over; read large data from a file on the machine");
+        self.error(
+            code::LIMIT,
+            span,
+            message,
+            "shorten the lists that it goes over; read large data from a file on the machine",
+        );
     }
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) -> Value {
@@ -145,6 +152,32 @@ impl<'a> Evaluator<'a> {
     fn named<'f>(it: &'f For, key: Value, value: Value) -> [Option<(&'f str, Value)>; 2] {
         [it.key_name.as_ref().map(|n| (n.text.as_str(), key)), Some((it.value_name.text.as_str(), value))]
     }
+}
+
+/// The text that a late expression comes to, with the values of the build that it is of.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn evaluate_late<'b>(
+    expression: &str,
+    build: impl IntoIterator<Item = (&'b str, &'b str)>,
+    start: i64,
+    seed: u64,
+) -> Result<String, String> {
+    let mut sources = Sources::default();
+    let id = sources.add("late", expression);
+    let mut diagnostics = Vec::new();
+    let parsed = sources.get(id).and_then(|source| parse_expression(source, &mut diagnostics));
+    let inputs = Inputs { start, seed, ..Inputs::default() };
+    let build = Value::object(build.into_iter().map(|(name, value)| (name, Value::from(value))));
+    let scope = Scope::from([("build".to_owned(), build)]);
+    let world = World::new(&inputs, expression);
+    let value = parsed.map(|parsed| Evaluator::new(&scope, &world, &mut diagnostics).evaluate(&parsed));
+    if let Some(wrong) = diagnostics.into_iter().find(Diagnostic::is_error) {
+        return Err(format!("`{expression}`: {}", wrong.message));
+    }
+    let text = value.and_then(|v| convert(&v, &Type::String).ok()).and_then(|v| v.as_str().map(str::to_owned));
+    text.ok_or_else(|| format!("`{expression}` does not come to a text"))
 }
 
 /// What nothing is known of.

@@ -3,8 +3,8 @@
 use super::super::syntax::ast::{BinaryOperator, Expression, UnaryOperator};
 use super::super::value::{Kind, Number, Type, Value, convert, unify_unsafe};
 use super::{Evaluator, anything, late};
-use crate::text::code::hcl_value as code;
 use crate::text::Span;
+use crate::text::code::hcl_value as code;
 
 impl BinaryOperator {
     pub(super) fn written(self) -> &'static str {
@@ -44,8 +44,7 @@ impl BinaryOperator {
 impl Evaluator<'_> {
     pub(super) fn unary(&mut self, operator: UnaryOperator, operand: &Expression) -> Value {
         let value = self.evaluate(operand);
-        let (written, ty) =
-            if operator == UnaryOperator::Negate { ("-", Type::Number) } else { ("!", Type::Bool) };
+        let (written, ty) = if operator == UnaryOperator::Negate { ("-", Type::Number) } else { ("!", Type::Bool) };
         if late::holds(&value) {
             return late::unary(written, &value);
         }
@@ -169,7 +168,12 @@ impl Evaluator<'_> {
         let sensitive = chosen.is_sensitive();
         let Ok(chosen) = convert(&chosen, &Type::Bool) else {
             let message = format!("the condition is {}, not a bool", chosen.type_of().described());
-            return self.error(code::CONDITION, condition.span, message, "compare it with something, such as `x != \"\"`");
+            return self.error(
+                code::CONDITION,
+                condition.span,
+                message,
+                "compare it with something, such as `x != \"\"`",
+            );
         };
         let Some(chosen) = chosen.as_bool() else { return Value::unknown(result_type).mark(sensitive) };
         let (value, found, place) =

@@ -24,13 +24,16 @@ impl Evaluator<'_> {
                 diagnostic.help(format!("did you mean `{near}`?")).fix(format!("Change to `{near}`"), span, near)
             }
             None => match self.holder(name) {
-                Some(holder) => diagnostic
-                    .help(format!("did you mean `{holder}.{name}`?"))
-                    .fix(format!("Change to `{holder}.{name}`"), span, format!("{holder}.{name}")),
+                Some(holder) => diagnostic.help(format!("did you mean `{holder}.{name}`?")).fix(
+                    format!("Change to `{holder}.{name}`"),
+                    span,
+                    format!("{holder}.{name}"),
+                ),
                 None => {
                     let mut all: Vec<_> = self.scope.keys().map(|n| format!("`{n}`")).collect();
                     all.sort_unstable();
-                    let known = if all.is_empty() { String::new() } else { format!("; known here: {}", all.join(", ")) };
+                    let known =
+                        if all.is_empty() { String::new() } else { format!("; known here: {}", all.join(", ")) };
                     diagnostic.help(format!("a text needs quotes around it{known}"))
                 }
             },
@@ -56,7 +59,10 @@ impl Evaluator<'_> {
     fn no_attribute(&mut self, of: &Expression, value: &Value, name: &Name, error: &AccessError) -> Value {
         let root = if let ExpressionKind::Variable(root) = &of.kind { root.as_str() } else { "" };
         let (message, way) = match root {
-            "var" => (format!("there is no variable `{}`", name.text), Some(format!("declare it with `variable \"{}\" {{ … }}`", name.text))),
+            "var" => (
+                format!("there is no variable `{}`", name.text),
+                Some(format!("declare it with `variable \"{}\" {{ … }}`", name.text)),
+            ),
             "local" => (format!("there is no local `{}`", name.text), Some("write it in a `locals` block".to_owned())),
             "data" => (format!("there is no data source of type `{}`", name.text), None),
             _ => (error.to_string(), None),
@@ -111,9 +117,12 @@ impl Evaluator<'_> {
         if value.is_null() {
             return match ty {
                 Type::Any => anything(),
-                _ if sequence => {
-                    self.error(code::NO_PART, of.span, "this is null, so it has no elements", "give it an empty list instead")
-                }
+                _ if sequence => self.error(
+                    code::NO_PART,
+                    of.span,
+                    "this is null, so it has no elements",
+                    "give it an empty list instead",
+                ),
                 _ => Value::tuple([]),
             };
         }

@@ -75,7 +75,12 @@ impl Evaluator<'_> {
     fn put(&mut self, value: &Value, span: Span, out: &mut Output) {
         out.sensitive |= value.is_sensitive();
         if value.is_null() {
-            self.error(code::TEMPLATE, span, "this is null, and cannot be put into a text", "give it a value, perhaps with `coalesce`");
+            self.error(
+                code::TEMPLATE,
+                span,
+                "this is null, and cannot be put into a text",
+                "give it a value, perhaps with `coalesce`",
+            );
             out.unknown = true;
             return;
         }
@@ -89,7 +94,12 @@ impl Evaluator<'_> {
             },
             Err(_) => {
                 let message = format!("{} cannot be put into a text", value.type_of().described());
-                self.error(code::TEMPLATE, span, message, "`join(\", \", …)` makes text of a list, `jsonencode(…)` of anything");
+                self.error(
+                    code::TEMPLATE,
+                    span,
+                    message,
+                    "`join(\", \", …)` makes text of a list, `jsonencode(…)` of anything",
+                );
                 out.unknown = true;
             }
         }

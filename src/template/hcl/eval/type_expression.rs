@@ -8,7 +8,8 @@ use super::super::value::{Attribute, Type, Value, convert};
 use crate::text::code::hcl_value as code;
 use crate::text::{Diagnostic, Span};
 
-const KNOWN: &str = "the types are `string`, `number`, `bool`, `any`, `list(…)`, `set(…)`, `map(…)`, `object({…})` and `tuple([…])`";
+const KNOWN: &str =
+    "the types are `string`, `number`, `bool`, `any`, `list(…)`, `set(…)`, `map(…)`, `object({…})` and `tuple([…])`";
 
 /// The type that an expression writes. `constant` gives the value of the default of an optional attribute.
 ///
@@ -83,8 +84,12 @@ fn compound(
             let types: Result<Vec<_>, _> = items.iter().map(|item| type_of(item, constant)).collect();
             Ok(Type::tuple(types?))
         }
-        ("object", _) => Err(Box::new(wrong(argument.span, "`object` takes its attributes in braces: `object({ name = string })`"))),
-        ("tuple", _) => Err(Box::new(wrong(argument.span, "`tuple` takes its elements in brackets: `tuple([string, number])`"))),
+        ("object", _) => {
+            Err(Box::new(wrong(argument.span, "`object` takes its attributes in braces: `object({ name = string })`")))
+        }
+        ("tuple", _) => {
+            Err(Box::new(wrong(argument.span, "`tuple` takes its elements in brackets: `tuple([string, number])`")))
+        }
         _ => Ok(make(type_of(argument, constant)?)),
     }
 }

@@ -92,17 +92,41 @@ pub enum ExpressionKind {
     Template(Vec<Part>),
     /// The first name of a path.
     Variable(String),
-    Attribute { of: Box<Expression>, name: Name },
+    Attribute {
+        of: Box<Expression>,
+        name: Name,
+    },
     /// `a[key]`; `a.0` of old.
-    Index { of: Box<Expression>, key: Box<Expression> },
+    Index {
+        of: Box<Expression>,
+        key: Box<Expression>,
+    },
     /// `a[*].b`, `a.*.b`: `each` is applied to every element, of which [`ExpressionKind::Element`] is the innermost part.
-    Splat { of: Box<Expression>, each: Box<Expression> },
+    Splat {
+        of: Box<Expression>,
+        each: Box<Expression>,
+    },
     /// What a splat's `each` begins with.
     Element,
-    Call { name: Name, arguments: Vec<Expression>, expand: bool },
-    Unary { operator: UnaryOperator, operand: Box<Expression> },
-    Binary { operator: BinaryOperator, left: Box<Expression>, right: Box<Expression> },
-    Conditional { condition: Box<Expression>, yes: Box<Expression>, no: Box<Expression> },
+    Call {
+        name: Name,
+        arguments: Vec<Expression>,
+        expand: bool,
+    },
+    Unary {
+        operator: UnaryOperator,
+        operand: Box<Expression>,
+    },
+    Binary {
+        operator: BinaryOperator,
+        left: Box<Expression>,
+        right: Box<Expression>,
+    },
+    Conditional {
+        condition: Box<Expression>,
+        yes: Box<Expression>,
+        no: Box<Expression>,
+    },
     Tuple(Vec<Expression>),
     Object(Vec<(Expression, Expression)>),
     For(Box<For>),

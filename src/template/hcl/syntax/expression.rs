@@ -60,8 +60,7 @@ impl Parser<'_> {
         }
         let no = self.expression()?;
         let span = condition.span.to(no.span);
-        let kind =
-            ExpressionKind::Conditional { condition: Box::new(condition), yes: Box::new(yes), no: Box::new(no) };
+        let kind = ExpressionKind::Conditional { condition: Box::new(condition), yes: Box::new(yes), no: Box::new(no) };
         Ok(Expression::new(kind, span))
     }
 
@@ -197,8 +196,7 @@ impl Parser<'_> {
                 let operand = self.postfix();
                 self.shallower();
                 let operand = operand?;
-                let operator =
-                    if token.kind == TokenKind::Minus { UnaryOperator::Negate } else { UnaryOperator::Not };
+                let operator = if token.kind == TokenKind::Minus { UnaryOperator::Negate } else { UnaryOperator::Not };
                 let span = span.to(operand.span);
                 Ok(Expression::new(ExpressionKind::Unary { operator, operand: Box::new(operand) }, span))
             }
@@ -220,7 +218,9 @@ impl Parser<'_> {
                     TokenKind::Less => "a here-document begins with `<<` and a word, and the line ends behind it",
                     TokenKind::Newline => "the value must begin on this line; in brackets it may go on in the next",
                     TokenKind::Interpolation => "`${…}` is for strings; without quotes write what is in it",
-                    _ => "a value is a string in quotes, a number, `true`, a list in `[]`, an object in `{}`, or a name",
+                    _ => {
+                        "a value is a string in quotes, a number, `true`, a list in `[]`, an object in `{}`, or a name"
+                    }
                 };
                 self.error(code::SYNTAX, span, message, help);
                 Err(Reported)
@@ -318,10 +318,14 @@ impl Parser<'_> {
                     let last = self.last_span();
                     let place = Span { start: last.end, ..last };
                     self.diagnostics.push(
-                        Diagnostic::error(code::SEPARATOR, self.span(next), "a comma is missing between these elements")
-                            .label("before this")
-                            .help("write `,` after the element before it")
-                            .fix("Insert a comma", place, ","),
+                        Diagnostic::error(
+                            code::SEPARATOR,
+                            self.span(next),
+                            "a comma is missing between these elements",
+                        )
+                        .label("before this")
+                        .help("write `,` after the element before it")
+                        .fix("Insert a comma", place, ","),
                     );
                 }
                 _ => return self.no_separator(open, TokenKind::CloseBracket, "elements"),
@@ -435,8 +439,7 @@ impl Parser<'_> {
     /// A name stands for itself, everything else is evaluated.
     fn object_key(&mut self) -> Read<Expression> {
         let token = self.peek();
-        if token.kind == TokenKind::Identifier
-            && matches!(self.peek_nth(1).kind, TokenKind::Assign | TokenKind::Colon)
+        if token.kind == TokenKind::Identifier && matches!(self.peek_nth(1).kind, TokenKind::Assign | TokenKind::Colon)
         {
             let name = self.name();
             let start = name.span.start;
@@ -501,10 +504,7 @@ impl Parser<'_> {
     }
 
     /// `k, v in collection`, after `for`.
-    pub(super) fn for_intro(
-        &mut self,
-        shape: &str,
-    ) -> Read<(Option<super::ast::Name>, super::ast::Name, Expression)> {
+    pub(super) fn for_intro(&mut self, shape: &str) -> Read<(Option<super::ast::Name>, super::ast::Name, Expression)> {
         if self.peek().kind != TokenKind::Identifier {
             return self.bad_for("a name", shape);
         }

@@ -14,9 +14,18 @@ pub(super) const TOP_LEVEL: [&str; 9] =
 #[derive(Debug)]
 enum Mode {
     /// Expressions and bodies; how many braces are open. `in_template`: the brace beyond them ends a sequence.
-    Normal { braces: u32, in_template: bool },
-    Quoted { start: usize },
-    Heredoc { marker: (usize, usize), start: (usize, usize), line_start: bool },
+    Normal {
+        braces: u32,
+        in_template: bool,
+    },
+    Quoted {
+        start: usize,
+    },
+    Heredoc {
+        marker: (usize, usize),
+        start: (usize, usize),
+        line_start: bool,
+    },
 }
 
 pub(super) struct Lexed {
@@ -35,6 +44,8 @@ struct Lexer<'a> {
     breaks: Vec<usize>,
     /// Whether what looks like a new block at the start of a line ends everything that is open.
     recover: bool,
+    /// Where everything is said to stand, if not where it stands.
+    fixed: Option<Span>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -43,13 +54,18 @@ struct Lexer<'a> {
 /// With `recover`, a line that begins with the head of a block of the top level closes what is still open before it.
 pub(super) fn lex(text: &str, source: SourceId, recover: bool, diagnostics: &mut Vec<Diagnostic>) -> Lexed {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    run(text, start, Mode::Normal { braces: 0, in_template: false }, source, recover, diagnostics)
+    run(text, start, Mode::Normal { braces: 0, in_template: false }, source, recover, None, diagnostics)
 }
 
 /// Cuts the text of a template without quotes around it, as `templatefile` reads one.
-pub(super) fn lex_template(text: &str, source: SourceId, diagnostics: &mut Vec<Diagnostic>) -> Lexed {
+pub(super) fn lex_template(
+    text: &str,
+    source: SourceId,
+    fixed: Option<Span>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Lexed {
     let mode = Mode::Heredoc { marker: (0, 0), start: (0, 0), line_start: false };
-    run(text, 0, mode, source, false, diagnostics)
+    run(text, 0, mode, source, false, fixed, diagnostics)
 }
 
 fn run(
@@ -58,6 +74,7 @@ fn run(
     mode: Mode,
     source: SourceId,
     recover: bool,
+    fixed: Option<Span>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Lexed {
     let mut lexer = Lexer {
@@ -69,6 +86,7 @@ fn run(
         tokens: Vec::with_capacity(text.len() / 4),
         breaks: Vec::new(),
         recover,
+        fixed,
         diagnostics,
     };
     lexer.all();
@@ -116,7 +134,7 @@ impl Lexer<'_> {
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
-        Span::new(self.source, start, end)
+        self.fixed.unwrap_or_else(|| Span::new(self.source, start, end))
     }
 
     fn push(&mut self, kind: TokenKind, end: usize) {
@@ -331,7 +349,8 @@ impl Lexer<'_> {
                 "remove it, or put it in a string",
             ),
         };
-        let repeated = self.tokens.last().is_some_and(|t| t.kind == TokenKind::Invalid && t.end as usize == self.at);
+        let line = self.tokens.iter().rev().take_while(|t| t.kind != TokenKind::Newline);
+        let repeated = line.into_iter().any(|t| t.kind == TokenKind::Invalid);
         if !repeated {
             self.diagnostics.push(Diagnostic::error(code::CHARACTER, span, message).help(help));
         }
@@ -351,7 +370,12 @@ impl Lexer<'_> {
                 b'\r' if self.bytes.get(end + 1) == Some(&b'\n') => break,
                 b'\\' => {
                     end += 1;
-                    end += self.text.get(end..).and_then(|t| t.chars().next()).filter(|c| *c != '\n').map_or(0, char::len_utf8);
+                    end += self
+                        .text
+                        .get(end..)
+                        .and_then(|t| t.chars().next())
+                        .filter(|c| *c != '\n')
+                        .map_or(0, char::len_utf8);
                 }
                 b'$' | b'%' => match self.sequence(end) {
                     Some(true) => {

@@ -61,8 +61,11 @@ fn escape(text: &str) -> Result<(char, usize), usize> {
 }
 
 fn wrong(written: &str, span: Span) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::error(code::ESCAPE, span, format!("`{}` is no escape of HCL", written.escape_debug().to_string().replace("\\\\", "\\")));
+    let diagnostic = Diagnostic::error(
+        code::ESCAPE,
+        span,
+        format!("`{}` is no escape of HCL", written.escape_debug().to_string().replace("\\\\", "\\")),
+    );
     match written.as_bytes().get(1) {
         Some(b'$' | b'%') => {
             let doubled = &written[1..];
@@ -70,10 +73,8 @@ fn wrong(written: &str, span: Span) -> Diagnostic {
             diagnostic.help(help).fix("Double it", span, format!("{doubled}{doubled}"))
         }
         Some(b'u' | b'U') => diagnostic.help("write `\\u` and four hexadecimal digits, or `\\U` and eight"),
-        _ => diagnostic.help("for a backslash write `\\\\`; HCL knows `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, `\\u…` and `\\U…`").fix(
-            "Double the backslash",
-            span,
-            format!("\\{written}"),
-        ),
+        _ => diagnostic
+            .help("for a backslash write `\\\\`; HCL knows `\\n`, `\\r`, `\\t`, `\\\"`, `\\\\`, `\\u…` and `\\U…`")
+            .fix("Double the backslash", span, format!("\\{written}")),
     }
 }

@@ -18,7 +18,7 @@ pub mod token;
 use self::ast::{Body, Expression, Part};
 use self::parser::Parser;
 use self::token::Token;
-use crate::text::{Diagnostic, Source, SourceId};
+use crate::text::{Diagnostic, Source, SourceId, Span};
 
 /// Reads a whole file. What cannot be read is reported and left out.
 pub fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Body {
@@ -42,7 +42,17 @@ pub fn parse_expression(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> O
 
 /// Reads the text of a template, as it would stand between quotes, but without escapes.
 pub fn parse_template(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Part>> {
-    Parser::of_template(&source.text, source.id, diagnostics).lone_template()
+    Parser::of_template(&source.text, source.id, None, diagnostics).lone_template()
+}
+
+/// As [`parse_template`], of a text that stands, perhaps with escapes, at one place of another one.
+pub fn parse_template_at(text: &str, place: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Part>> {
+    Parser::of_template(text, place.source, Some(place), diagnostics).lone_template()
+}
+
+/// As [`parse_expression`], of a text that stands at one place of another one.
+pub fn parse_expression_at(text: &str, place: Span, diagnostics: &mut Vec<Diagnostic>) -> Option<Expression> {
+    Parser::new(text, place.source, false, diagnostics).fixed(place).lone_expression()
 }
 
 /// The tokens of a text, comments among them; what is wrong with them is reported.

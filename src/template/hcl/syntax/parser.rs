@@ -29,21 +29,34 @@ pub(super) struct Parser<'a> {
     /// Whether line ends count; they do not within brackets.
     newlines: Vec<bool>,
     depth: usize,
+    /// Where everything is said to stand, if not where it stands.
+    fixed: Option<Span>,
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, source: SourceId, recover: bool, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
         let lexed = lexer::lex(text, source, recover, diagnostics);
-        Self::over(lexed, text, source, diagnostics)
+        Self::over(lexed, text, source, None, diagnostics)
     }
 
-    pub(super) fn of_template(text: &'a str, source: SourceId, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
-        let lexed = lexer::lex_template(text, source, diagnostics);
-        Self::over(lexed, text, source, diagnostics)
+    pub(super) fn of_template(
+        text: &'a str,
+        source: SourceId,
+        fixed: Option<Span>,
+        diagnostics: &'a mut Vec<Diagnostic>,
+    ) -> Self {
+        let lexed = lexer::lex_template(text, source, fixed, diagnostics);
+        Self::over(lexed, text, source, fixed, diagnostics)
     }
 
-    fn over(lexed: Lexed, text: &'a str, source: SourceId, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
+    fn over(
+        lexed: Lexed,
+        text: &'a str,
+        source: SourceId,
+        fixed: Option<Span>,
+        diagnostics: &'a mut Vec<Diagnostic>,
+    ) -> Self {
         let mut limits = Vec::new();
         let mut breaks = lexed.breaks.iter().copied().peekable();
         let mut tokens = Vec::with_capacity(lexed.tokens.len());
@@ -58,7 +71,13 @@ impl<'a> Parser<'a> {
         limits.push(tokens.len() - 1);
         let mut limits = limits.into_iter();
         let limit = limits.next().unwrap_or(0);
-        Self { text, source, tokens, at: 0, limit, limits, newlines: vec![true], depth: 0, diagnostics }
+        Self { text, source, tokens, at: 0, limit, limits, newlines: vec![true], depth: 0, fixed, diagnostics }
+    }
+
+    /// All of it is said to stand at `place`.
+    pub(super) fn fixed(mut self, place: Span) -> Self {
+        self.fixed = Some(place);
+        self
     }
 
     pub(super) fn file(&mut self) -> Body {
@@ -141,7 +160,8 @@ impl<'a> Parser<'a> {
         let name = text.text(self.text).to_owned();
         let span = self.span(start).to(self.span(text));
         let plain = text.kind == TokenKind::QuotedText && self.peek().kind == TokenKind::CloseQuote;
-        let mut diagnostic = Diagnostic::error(code::QUOTED_NAME, span, "the name of an attribute stands without quotes");
+        let mut diagnostic =
+            Diagnostic::error(code::QUOTED_NAME, span, "the name of an attribute stands without quotes");
         if plain {
             let span = span.to(self.span(self.peek()));
             diagnostic.span = Some(span);
@@ -165,12 +185,7 @@ impl<'a> Parser<'a> {
                 let next = self.peek();
                 if !matches!(next.kind, TokenKind::Newline | TokenKind::End) {
                     let span = self.span(next);
-                    self.error(
-                        code::LINE,
-                        span,
-                        "a new line is expected after the block",
-                        "begin a new line here",
-                    );
+                    self.error(code::LINE, span, "a new line is expected after the block", "begin a new line here");
                     return Err(Reported);
                 }
             }
@@ -193,14 +208,10 @@ impl<'a> Parser<'a> {
     fn add(&mut self, attribute: Attribute, body: &mut Body, names: &mut HashMap<String, Span>) {
         if let Some(first) = names.get(&attribute.name.text) {
             self.diagnostics.push(
-                Diagnostic::error(
-                    code::TWICE,
-                    attribute.name.span,
-                    format!("`{}` is set twice", attribute.name.text),
-                )
-                .label("again here")
-                .related(*first, "first here")
-                .help("remove one of the two"),
+                Diagnostic::error(code::TWICE, attribute.name.span, format!("`{}` is set twice", attribute.name.text))
+                    .label("again here")
+                    .related(*first, "first here")
+                    .help("remove one of the two"),
             );
             return;
         }
@@ -360,29 +371,40 @@ impl<'a> Parser<'a> {
 
     /// Goes to the end of the item that began at token `start` and in which a mistake was found.
     fn skip_item(&mut self, start: usize) {
+        use TokenKind as K;
         let reached = self.at;
-        let mut depth = 0_i32;
+        let mut open: Vec<K> = Vec::new();
         self.at = start;
         self.newlines.truncate(1);
         while self.at < self.limit {
             let kind = self.tokens[self.at].kind;
-            match kind {
-                TokenKind::Newline if depth <= 0 && self.at >= reached => return,
-                TokenKind::CloseBrace if depth <= 0 && self.at >= reached => return,
-                TokenKind::OpenBrace
-                | TokenKind::OpenBracket
-                | TokenKind::OpenParen
-                | TokenKind::OpenQuote
-                | TokenKind::OpenHeredoc
-                | TokenKind::Interpolation
-                | TokenKind::Directive => depth += 1,
-                TokenKind::CloseBrace
-                | TokenKind::CloseBracket
-                | TokenKind::CloseParen
-                | TokenKind::CloseQuote
-                | TokenKind::CloseHeredoc
-                | TokenKind::SequenceEnd => depth -= 1,
-                _ => {}
+            let closes = match kind {
+                K::Newline if open.is_empty() && self.at >= reached => return,
+                K::OpenBrace
+                | K::OpenBracket
+                | K::OpenParen
+                | K::OpenQuote
+                | K::OpenHeredoc
+                | K::Interpolation
+                | K::Directive => {
+                    open.push(kind);
+                    None
+                }
+                K::CloseBrace => Some([K::OpenBrace, K::OpenBrace]),
+                K::CloseBracket => Some([K::OpenBracket, K::OpenBracket]),
+                K::CloseParen => Some([K::OpenParen, K::OpenParen]),
+                K::CloseQuote => Some([K::OpenQuote, K::OpenQuote]),
+                K::CloseHeredoc => Some([K::OpenHeredoc, K::OpenHeredoc]),
+                K::SequenceEnd => Some([K::Interpolation, K::Directive]),
+                _ => None,
+            };
+            if let Some(opens) = closes {
+                // What was opened after it and is not closed ends here too.
+                match open.iter().rposition(|k| opens.contains(k)) {
+                    Some(index) => open.truncate(index),
+                    None if kind == K::CloseBrace && self.at >= reached => return,
+                    None => {}
+                }
             }
             self.at += 1;
         }
@@ -427,7 +449,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn span(&self, token: Token) -> Span {
-        token.span(self.source)
+        self.fixed.unwrap_or_else(|| token.span(self.source))
     }
 
     /// The span of the token that was read last.

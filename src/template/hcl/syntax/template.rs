@@ -59,7 +59,12 @@ impl Parser<'_> {
                         let piece = if token.kind == TokenKind::Interpolation {
                             if p.peek().kind == TokenKind::SequenceEnd {
                                 let span = p.span(token).to(p.span(p.peek()));
-                                p.error(code::SYNTAX, span, "there is nothing in this `${}`", "write a value in it; for the text itself, `$${`");
+                                p.error(
+                                    code::SYNTAX,
+                                    span,
+                                    "there is nothing in this `${}`",
+                                    "write a value in it; for the text itself, `$${`",
+                                );
                                 return Err(Reported);
                             }
                             Piece::Value(p.expression()?)
@@ -95,7 +100,8 @@ impl Parser<'_> {
             let message = format!("`}}` is expected here, not {}", self.described(next));
             Diagnostic::error(code::UNCLOSED, self.span(next), message).related(opened, "opened here")
         };
-        self.diagnostics.push(diagnostic.help("write `}` after the expression; for the text itself, write `$${` or `%%{`"));
+        self.diagnostics
+            .push(diagnostic.help("write `}` after the expression; for the text itself, write `$${` or `%%{`"));
     }
 
     fn directive(&mut self, open: Token) -> Read<Piece> {
@@ -175,7 +181,12 @@ impl Parser<'_> {
         if let Some((word, span)) = open {
             let end = if word == "for" { "endfor" } else { "endif" };
             let message = format!("this `{word}` has no `{end}`");
-            self.error(code::DIRECTIVE, span, message, format!("write `%{{ {end} }}` where it ends, in the same string"));
+            self.error(
+                code::DIRECTIVE,
+                span,
+                message,
+                format!("write `%{{ {end} }}` where it ends, in the same string"),
+            );
             return Err(Reported);
         }
         Ok((parts, None))
