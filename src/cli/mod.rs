@@ -7,6 +7,7 @@ pub mod build;
 pub mod console;
 pub mod elsewhere;
 pub mod explain;
+pub mod fix;
 pub mod fmt;
 pub mod inspect;
 pub mod report;
@@ -59,8 +60,8 @@ enum Command {
     /// Where Packer's plug-ins went
     #[command(alias = "plugin")]
     Plugins(elsewhere::Ignored),
-    /// Not there yet: brings old keys up to date
-    Fix(elsewhere::Ignored),
+    /// Bring an old JSON template up to date
+    Fix(fix::FixArgs),
     /// Bring HCL2 files into their canonical layout
     Fmt(fmt::FmtArgs),
     /// Evaluate expressions with a template's names at hand
@@ -95,9 +96,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Command::Init(_) => elsewhere::init(),
         Command::Plugins(_) => elsewhere::plugins(),
-        Command::Fix(_) => {
-            elsewhere::later("fix", "mend old keys by hand; `kiln validate` names each with its new spelling")
-        }
+        Command::Fix(args) => fix::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Console(args) => on_runtime(&mut runtime::Builder::new_current_thread(), console::run(args)),
         Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),

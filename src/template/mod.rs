@@ -8,6 +8,7 @@
 pub mod decode;
 pub mod document;
 pub mod engine;
+pub mod fix;
 pub mod hcl;
 pub mod inputs;
 pub mod json;

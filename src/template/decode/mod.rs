@@ -7,7 +7,7 @@
 
 mod containers;
 mod keys;
-mod old_names;
+pub(super) mod old_names;
 mod overlay;
 mod places;
 mod rules;
