@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use super::report::diagnostic::Hidden;
 use super::report::print;
+use crate::plan::is_hcl;
 use crate::run::Secrets;
 use crate::template::{fix, json};
 use crate::text::{Diagnostic, Sources};
@@ -41,7 +42,7 @@ pub fn run(args: &FixArgs) -> u8 {
 /// The new text and what to say about it; an error without words has been told.
 fn fixed(args: &FixArgs) -> Result<(String, String), Option<String>> {
     let path = args.template.as_str();
-    if path.ends_with(".hcl") || std::path::Path::new(path).is_dir() {
+    if is_hcl(path) || std::path::Path::new(path).is_dir() {
         let why = "`fix` is for JSON templates; in HCL2 `kiln validate` names every old key with what to write";
         return Err(Some(why.into()));
     }
