@@ -82,13 +82,18 @@ fn bcrypt(call: &Call<'_>) -> Called {
         return Err(FunctionError::at(0, "bcrypt takes up to 72 bytes"));
     }
     let [salt, _] = halves(&call.world.random());
+    Ok(bcrypt_of(password, cost, &salt).into())
+}
+
+fn bcrypt_of(password: &[u8], cost: u32, salt: &[u8; 16]) -> String {
     let key: Vec<u8> = password.iter().copied().chain([0]).collect();
     let mut state: blowfish::Blowfish = blowfish::Blowfish::bc_init_state();
-    state.salted_expand_key(&salt, &key);
+    state.salted_expand_key(salt, &key);
     for _ in 0..1_u32 << cost {
         state.bc_expand_key(&key);
-        state.bc_expand_key(&salt);
+        state.bc_expand_key(salt);
     }
+    // "OrpheanBeholderScryDoubt".
     let mut words = [0x4f72_7068, 0x6561_6e42, 0x6568_6f6c, 0x6465_7253, 0x6372_7944, 0x6f75_6274];
     for pair in words.chunks_exact_mut(2) {
         for _ in 0..64 {
@@ -96,7 +101,7 @@ fn bcrypt(call: &Call<'_>) -> Called {
         }
     }
     let hash: Vec<u8> = words.iter().flat_map(|w: &u32| w.to_be_bytes()).take(23).collect();
-    Ok(format!("$2a${cost:02}${}{}", BCRYPT.encode(salt), BCRYPT.encode(hash)).into())
+    format!("$2a${cost:02}${}{}", BCRYPT.encode(salt), BCRYPT.encode(hash))
 }
 
 fn rsa(call: &Call<'_>) -> Called {
@@ -119,4 +124,38 @@ fn rsa(call: &Call<'_>) -> Called {
     })?;
     let text = String::from_utf8(plain).map_err(|_| FunctionError::at(0, "what it decrypts to is no text"))?;
     Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::hcl::function::{World, call};
+    use crate::template::inputs::Inputs;
+
+    #[test]
+    fn bcrypt_gives_the_hashes_of_others() {
+        // Published with crypt_blowfish.
+        let salt = std::array::from_fn(|i| [0x10, 0x41, 0x04][i % 3]);
+        let expected = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        assert_eq!(bcrypt_of(b"U*U", 5, &salt), expected);
+        let expected = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy";
+        assert_eq!(bcrypt_of(b"", 5, &salt), expected);
+    }
+
+    #[test]
+    fn rsa_decrypts_what_was_encrypted_for_the_key() {
+        use rsa::pkcs1::EncodeRsaPrivateKey;
+
+        let mut random = rand::rng();
+        let key = rsa::RsaPrivateKey::new(&mut random, 1024).unwrap();
+        let encrypted = key.to_public_key().encrypt(&mut random, rsa::Pkcs1v15Encrypt, b"hello").unwrap();
+        let pem = key.to_pkcs1_pem(rsa::pkcs1::LineEnding::LF).unwrap();
+        let inputs = Inputs::default();
+        let world = World::new(&inputs, "test");
+        let ciphertext = STANDARD.encode(encrypted);
+        let decrypted = call("rsadecrypt", &[ciphertext.into(), pem.as_str().into()], &world);
+        assert_eq!(decrypted, Ok("hello".into()));
+        let wrong = call("rsadecrypt", &["aGVsbG8=".into(), pem.as_str().into()], &world).unwrap_err();
+        assert_eq!(wrong.argument, Some(0));
+    }
 }
