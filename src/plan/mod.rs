@@ -10,6 +10,8 @@ pub mod check;
 mod conceal;
 pub mod digest;
 mod hcl;
+#[cfg(test)]
+mod hcl_tests;
 mod meta;
 mod places;
 pub mod resolve;

@@ -80,13 +80,13 @@ impl Reader<'_> {
                 continue;
             }
             let node = self.node(made.body, made.block.span, &[], &made.scope);
-            match entries.iter_mut().find(|e| e.key.value == made.kind && matches!(e.value.tree, Tree::Array(_))) {
-                Some(Entry { value: Node { tree: Tree::Array(items), .. }, .. }) => items.push(node),
-                _ => {
-                    let key = name(&made.kind, made.block.kind.span);
-                    let span = node.span;
-                    entries.push(Entry { key, value: Node { tree: Tree::Array(vec![node]), span } });
-                }
+            let same = entries.iter_mut().find(|e| e.key.value == made.kind && matches!(e.value.tree, Tree::Array(_)));
+            if let Some(Entry { value: Node { tree: Tree::Array(items), .. }, .. }) = same {
+                items.push(node);
+            } else {
+                let key = name(&made.kind, made.block.kind.span);
+                let span = node.span;
+                entries.push(Entry { key, value: Node { tree: Tree::Array(vec![node]), span } });
             }
         }
         for entry in &mut entries {
@@ -217,7 +217,7 @@ impl Reader<'_> {
     fn text(&mut self, parts: &[Part], span: Span, scope: &Scope) -> Tree {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let mut text = Text { value: String::new(), span, runs: Vec::new() };
-        let (mut known, mut sensitive) = (true, false);
+        let mut known = true;
         for part in parts {
             let at = clamp(text.value.len());
             match part {
@@ -230,7 +230,6 @@ impl Reader<'_> {
                     let world = World::new(self.inputs, format!("{}:{}", inner.span.source.0, inner.span.start));
                     let value = Evaluator::new(scope, &world, self.diagnostics).text_of(std::slice::from_ref(part));
                     self.ask(world);
-                    sensitive |= value.holds_sensitive();
                     self.note(&value);
                     match value.as_str() {
                         Some(value) => text.value.push_str(&due(value)),
@@ -242,9 +241,6 @@ impl Reader<'_> {
         }
         if text.runs.is_empty() {
             text.runs.push((0, span.start.saturating_add(1).min(span.end)));
-        }
-        if sensitive && known {
-            self.secrets.push(text.value.clone());
         }
         if known { Tree::String(text) } else { Tree::Broken }
     }

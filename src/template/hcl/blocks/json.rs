@@ -74,18 +74,17 @@ fn into(node: &Node, shape: Shape, kind: &str, body: &mut Body, diagnostics: &mu
         }
     };
     for entry in entries.iter().filter(|e| e.key.value != "//") {
-        match shape.iter().find(|(name, _)| *name == entry.key.value) {
-            Some((_, labels)) => blocks(entry, &entry.value, *labels, &mut Vec::new(), body, diagnostics),
-            None => {
-                let name = name(&entry.key);
-                let expression = if kind == "variable" && name.text == "type" {
-                    expression_text(&entry.value, diagnostics)
-                } else {
-                    expression(&entry.value, diagnostics)
-                };
-                body.attributes.push(Attribute { span: entry.key.span.to(expression.span), name, expression });
-            }
+        if let Some((_, labels)) = shape.iter().find(|(name, _)| *name == entry.key.value) {
+            blocks(entry, &entry.value, *labels, &mut Vec::new(), body, diagnostics);
+            continue;
         }
+        let name = name(&entry.key);
+        let expression = if kind == "variable" && name.text == "type" {
+            expression_text(&entry.value, diagnostics)
+        } else {
+            expression(&entry.value, diagnostics)
+        };
+        body.attributes.push(Attribute { span: entry.key.span.to(expression.span), name, expression });
     }
 }
 

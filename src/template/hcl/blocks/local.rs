@@ -67,21 +67,19 @@ pub fn resolve(template: &Template, scope: &mut Scope, execute: bool, reader: &m
     while !open.is_empty() {
         let pending: Vec<String> = open.iter().map(|o| o.path.clone()).collect();
         let ready = open.iter().position(|o| !o.needs.iter().any(|n| pending.contains(n)));
-        let item = match ready {
-            Some(index) => open.remove(index),
-            None => {
-                // All that is left needs something that is left.
-                let circle = circle(&open);
-                report(&circle, reader.diagnostics);
-                let paths: Vec<String> = circle.iter().map(|(path, _)| path.clone()).collect();
-                for path in &paths {
-                    forget(path, &mut known);
-                }
-                open.retain(|o| !paths.contains(&o.path));
-                put(&known, scope);
-                continue;
+        let Some(ready) = ready else {
+            // All that is left needs something that is left.
+            let circle = circle(&open);
+            report(&circle, reader.diagnostics);
+            let paths: Vec<String> = circle.iter().map(|(path, _)| path.clone()).collect();
+            for path in &paths {
+                forget(path, &mut known);
             }
+            open.retain(|o| !paths.contains(&o.path));
+            put(&known, scope);
+            continue;
         };
+        let item = open.remove(ready);
         match item.what {
             What::Local(index) => {
                 let local = &template.locals[index];

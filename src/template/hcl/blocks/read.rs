@@ -138,20 +138,15 @@ impl Template {
 
     fn check_names(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         let mut seen: HashMap<String, Span> = HashMap::new();
-        let mut first = |key: String, what: &str, span: Span| match seen.get(&key) {
-            Some(first) => {
-                diagnostics.push(
-                    Diagnostic::error(code::SAME_NAME, span, format!("there are two {what}"))
-                        .label("again here")
-                        .related(*first, "first here")
-                        .help("rename or remove one of the two"),
-                );
-                false
-            }
-            None => {
-                seen.insert(key, span);
-                true
-            }
+        let mut first = |key: String, what: &str, span: Span| {
+            let Some(first) = seen.insert(key, span) else { return true };
+            diagnostics.push(
+                Diagnostic::error(code::SAME_NAME, span, format!("there are two {what}"))
+                    .label("again here")
+                    .related(first, "first here")
+                    .help("rename or remove one of the two"),
+            );
+            false
         };
         self.variables.retain(|v| {
             first(format!("var.{}", v.name.text), &format!("variables named `{}`", v.name.text), v.name.span)

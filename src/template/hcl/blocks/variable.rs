@@ -108,11 +108,11 @@ fn collect(
 /// The attributes of a var-file.
 fn file(path: &str, id: crate::text::SourceId, sources: &Sources, diagnostics: &mut Vec<Diagnostic>) -> Vec<Attribute> {
     let Some(source) = sources.get(id) else { return Vec::new() };
-    let lower = path.to_ascii_lowercase();
-    if lower.ends_with(".json") {
+    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+    if ending == "json" {
         return json::attributes(source, diagnostics);
     }
-    if !lower.ends_with(".hcl") {
+    if ending != "hcl" {
         let message = format!("`{path}` is neither `.hcl` nor `.json`");
         let diagnostic = Diagnostic::error(variable_code::VAR_FILE, Span::new(id, 0, 0), message);
         diagnostics.push(diagnostic.help("rename it: its ending tells Packer its language"));
@@ -176,9 +176,10 @@ fn one(
             };
             (value, place, origin)
         }
-        None => match default {
-            Some((value, place)) => (value, place, Origin::Default),
-            None => {
+        None => {
+            if let Some((value, place)) = default {
+                (value, place, Origin::Default)
+            } else {
                 let diagnostic = Diagnostic::error(
                     variable_code::REQUIRED,
                     name.span,
@@ -191,7 +192,7 @@ fn one(
                 reader.diagnostics.push(diagnostic.help(help));
                 (Value::unknown(ty.clone()), name.span, Origin::Missing)
             }
-        },
+        }
     };
     let value = match convert(&value, &ty) {
         Ok(value) => value,

@@ -44,7 +44,7 @@ impl Evaluator<'_> {
                 self.grow(weight(&value), span);
                 value.mark(sensitive)
             }
-            Err(fault) => self.fault(name, fault, &places, span, sensitive),
+            Err(fault) => self.fault(name, &fault, &places, span, sensitive),
         }
     }
 
@@ -93,7 +93,7 @@ impl Evaluator<'_> {
         Some((values, places, list.is_sensitive()))
     }
 
-    fn fault(&mut self, name: &Name, fault: FunctionError, places: &[Span], span: Span, sensitive: bool) -> Value {
+    fn fault(&mut self, name: &Name, fault: &FunctionError, places: &[Span], span: Span, sensitive: bool) -> Value {
         let place = fault.argument.and_then(|i| places.get(i)).copied().unwrap_or(span);
         let mut diagnostic = Diagnostic::error(code::CALL, place, format!("`{}`: {}", name.text, fault.message));
         if sensitive {
@@ -180,7 +180,7 @@ impl Evaluator<'_> {
             Err(mut fault) => {
                 fault.argument = Some(0);
                 let name = Name { text: TEMPLATE_FILE.to_owned(), span };
-                return self.fault(&name, fault, places, span, false);
+                return self.fault(&name, &fault, places, span, false);
             }
         };
         let Some(content) = text.as_str() else { return Value::unknown(Type::String) };

@@ -38,14 +38,12 @@ impl Evaluator<'_> {
             self.error(code::KEY, expression.span, "this key is null", "a key is a text");
             return None;
         }
-        match convert(&key, &Type::String) {
-            Ok(key) => Some(key),
-            Err(_) => {
-                let message = format!("this key is {}, not a text", key.type_of().described());
-                self.error(code::KEY, expression.span, message, "a key is a text");
-                None
-            }
+        let text = convert(&key, &Type::String).ok();
+        if text.is_none() {
+            let message = format!("this key is {}, not a text", key.type_of().described());
+            self.error(code::KEY, expression.span, message, "a key is a text");
         }
+        text
     }
 
     /// The pairs that a `for` goes over; `Err`: the whole result.
@@ -172,17 +170,15 @@ impl Evaluator<'_> {
             return Included::Unknown;
         }
         let mark = value.is_sensitive();
-        match convert(&value, &Type::Bool) {
-            Ok(value) => match value.as_bool() {
-                Some(true) => Included::Yes(mark),
-                Some(false) => Included::No(mark),
-                None => Included::Unknown,
-            },
-            Err(_) => {
-                let message = format!("the condition is {}, not a bool", value.type_of().described());
-                self.error(code::CONDITION, condition.span, message, "compare it with something");
-                Included::Unknown
-            }
+        let Ok(chosen) = convert(&value, &Type::Bool) else {
+            let message = format!("the condition is {}, not a bool", value.type_of().described());
+            self.error(code::CONDITION, condition.span, message, "compare it with something");
+            return Included::Unknown;
+        };
+        match chosen.as_bool() {
+            Some(true) => Included::Yes(mark),
+            Some(false) => Included::No(mark),
+            None => Included::Unknown,
         }
     }
 }

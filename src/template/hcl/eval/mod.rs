@@ -149,7 +149,7 @@ impl<'a> Evaluator<'a> {
         result
     }
 
-    fn named<'f>(it: &'f For, key: Value, value: Value) -> [Option<(&'f str, Value)>; 2] {
+    fn named(it: &For, key: Value, value: Value) -> [Option<(&str, Value)>; 2] {
         [it.key_name.as_ref().map(|n| (n.text.as_str(), key)), Some((it.value_name.text.as_str(), value))]
     }
 }

@@ -102,14 +102,14 @@ impl Evaluator<'_> {
             BinaryOperator::Divide => a.divided_by(b),
             _ => a.remainder(b),
         };
-        match result {
-            Some(number) => Value::number(number),
-            None => {
+        result.map_or_else(
+            || {
                 let message = format!("`{}` has no result for these numbers", operator.written());
                 self.error(code::OPERAND, span, message, "one of them is zero or infinite");
                 Value::unknown(Type::Number)
-            }
-        }
+            },
+            Value::number,
+        )
     }
 
     /// An operand as what the operator takes; `None` where it is none, which is reported.
@@ -120,19 +120,17 @@ impl Evaluator<'_> {
             self.error(code::OPERAND, span, message, "compare with `null` first, or use `coalesce`");
             return None;
         }
-        match convert(value, ty) {
-            Ok(converted) => Some(converted),
-            Err(_) => {
-                let message = format!("`{operator}` takes {wanted}, and this is {}", value.type_of().described());
-                let help = if operator == "+" {
-                    "texts are put together as `\"${a}${b}\"`, lists with `concat`, maps with `merge`"
-                } else {
-                    "convert it, or take the part of it that is meant"
-                };
-                self.error(code::OPERAND, span, message, help);
-                None
-            }
+        let converted = convert(value, ty).ok();
+        if converted.is_none() {
+            let message = format!("`{operator}` takes {wanted}, and this is {}", value.type_of().described());
+            let help = if operator == "+" {
+                "texts are put together as `\"${a}${b}\"`, lists with `concat`, maps with `merge`"
+            } else {
+                "convert it, or take the part of it that is meant"
+            };
+            self.error(code::OPERAND, span, message, help);
         }
+        converted
     }
 
     pub(super) fn conditional(

@@ -23,20 +23,17 @@ impl Evaluator<'_> {
             Some(near) => {
                 diagnostic.help(format!("did you mean `{near}`?")).fix(format!("Change to `{near}`"), span, near)
             }
-            None => match self.holder(name) {
-                Some(holder) => diagnostic.help(format!("did you mean `{holder}.{name}`?")).fix(
-                    format!("Change to `{holder}.{name}`"),
-                    span,
-                    format!("{holder}.{name}"),
-                ),
-                None => {
-                    let mut all: Vec<_> = self.scope.keys().map(|n| format!("`{n}`")).collect();
-                    all.sort_unstable();
+            None => {
+                if let Some(holder) = self.holder(name) {
+                    let path = format!("{holder}.{name}");
+                    diagnostic.help(format!("did you mean `{path}`?")).fix(format!("Change to `{path}`"), span, path)
+                } else {
+                    let all: Vec<_> = self.scope.keys().map(|n| format!("`{n}`")).collect();
                     let known =
                         if all.is_empty() { String::new() } else { format!("; known here: {}", all.join(", ")) };
                     diagnostic.help(format!("a text needs quotes around it{known}"))
                 }
-            },
+            }
         };
         self.push(diagnostic)
     }

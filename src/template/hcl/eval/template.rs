@@ -84,24 +84,19 @@ impl Evaluator<'_> {
             out.unknown = true;
             return;
         }
-        match convert(value, &Type::String) {
-            Ok(text) => match text.as_str() {
-                Some(text) => {
-                    self.grow(text.len(), span);
-                    out.text.push_str(text);
-                }
-                None => out.unknown = true,
-            },
-            Err(_) => {
-                let message = format!("{} cannot be put into a text", value.type_of().described());
-                self.error(
-                    code::TEMPLATE,
-                    span,
-                    message,
-                    "`join(\", \", …)` makes text of a list, `jsonencode(…)` of anything",
-                );
-                out.unknown = true;
+        let Ok(text) = convert(value, &Type::String) else {
+            let message = format!("{} cannot be put into a text", value.type_of().described());
+            let help = "`join(\", \", …)` makes text of a list, `jsonencode(…)` of anything";
+            self.error(code::TEMPLATE, span, message, help);
+            out.unknown = true;
+            return;
+        };
+        match text.as_str() {
+            Some(text) => {
+                self.grow(text.len(), span);
+                out.text.push_str(text);
             }
+            None => out.unknown = true,
         }
     }
 

@@ -237,13 +237,11 @@ impl Parser<'_> {
 
     fn number(&mut self, token: Token) -> Read<Expression> {
         let span = self.span(token);
-        match Number::parse(token.text(self.text)) {
-            Some(number) => Ok(Expression::new(ExpressionKind::Literal(Value::number(number)), span)),
-            None => {
-                self.error(code::NUMBER, span, "this is no number", "write digits, such as `1.5` or `2e10`");
-                Err(Reported)
-            }
-        }
+        let Some(number) = Number::parse(token.text(self.text)) else {
+            self.error(code::NUMBER, span, "this is no number", "write digits, such as `1.5` or `2e10`");
+            return Err(Reported);
+        };
+        Ok(Expression::new(ExpressionKind::Literal(Value::number(number)), span))
     }
 
     fn named(&mut self) -> Read<Expression> {

@@ -1,4 +1,4 @@
-//! From text to tokens, as HashiCorp's scanner cuts it: every byte but blanks is in some token.
+//! From text to tokens, as `HashiCorp`'s scanner cuts it: every byte but blanks is in some token.
 //!
 //! Mistakes of the letters (an unclosed string, a character that HCL has not) are reported here, and reading goes on.
 

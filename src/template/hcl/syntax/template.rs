@@ -1,6 +1,6 @@
 //! Templates: the text of strings and here-documents with what is put into it.
 //!
-//! As in HashiCorp's parser a template is first a row of tokens, of which each line of a here-document is one; `~` trims and
+//! As in the parser of `HashiCorp` a template is first a row of tokens, of which each line of a here-document is one; `~` trims and
 //! `<<-` takes indentation away there, before directives get their bodies.
 
 use super::ast::{Expression, Literal, Name, Part};
@@ -150,7 +150,7 @@ impl Parser<'_> {
             match piece {
                 Piece::Text(text) if text.value.is_empty() => {}
                 Piece::Text(text) => match parts.last_mut() {
-                    Some(Part::Text(before)) => join(before, text),
+                    Some(Part::Text(before)) => join(before, &text),
                     _ => parts.push(Part::Text(text)),
                 },
                 Piece::Value(value) => parts.push(Part::Value(value)),
@@ -201,7 +201,7 @@ impl Parser<'_> {
 }
 
 /// Two texts that follow one another, as one.
-fn join(before: &mut Literal, next: Literal) {
+fn join(before: &mut Literal, next: &Literal) {
     let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let shift = clamp(before.value.len());
     before.runs.extend(next.runs.iter().map(|(value, source)| (value.saturating_add(shift), *source)));
