@@ -72,7 +72,7 @@ impl<'a> Evaluator<'a> {
     /// The value; unknown where a mistake was found or a question is open.
     pub fn evaluate(&mut self, expression: &Expression) -> Value {
         let Some(span) = self.step(expression.span) else { return anything() };
-        match &expression.kind {
+        let value = match &expression.kind {
             ExpressionKind::Literal(value) => value.clone(),
             ExpressionKind::Template(parts) => self.template(parts),
             ExpressionKind::Variable(name) => self.variable(name, span),
@@ -89,7 +89,12 @@ impl<'a> Evaluator<'a> {
             ExpressionKind::For(it) => self.for_expression(it, span),
             ExpressionKind::Parentheses(inner) => self.evaluate(inner),
             ExpressionKind::Broken => anything(),
+        };
+        if let Some(why) = value.too_large() {
+            self.exhaust(span, why);
+            return anything();
         }
+        value
     }
 
     /// Counts a step; `None` when there have been too many.

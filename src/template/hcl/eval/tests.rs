@@ -34,6 +34,23 @@ fn shown(text: &str) -> String {
 }
 
 #[test]
+fn a_value_that_doubles_is_refused_before_it_fills_the_machine() {
+    let mut sources = Sources::default();
+    let id = sources.add("t", "[local.x, local.x]");
+    let mut diagnostics = Vec::new();
+    let expression = parse_expression(sources.get(id).unwrap(), &mut diagnostics).unwrap();
+    let inputs = Inputs::default();
+    let world = World::new(&inputs, "t");
+    let mut value = Value::from("x");
+    for _ in 0..60 {
+        let scope = Scope::from([("local".to_owned(), Value::object([("x", value)]))]);
+        value = Evaluator::new(&scope, &world, &mut diagnostics).evaluate(&expression);
+    }
+    let first = diagnostics.first().unwrap();
+    assert!(first.message.contains("1000000 values"), "{}", first.message);
+}
+
+#[test]
 fn expressions_have_the_values_that_packer_gives_them() {
     for (text, value) in [
         ("1 + 2 * 3", "7"),

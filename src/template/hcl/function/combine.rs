@@ -2,7 +2,7 @@
 
 use super::collection::{common, wrong};
 use super::{Call, Called, Function, FunctionError, Wish, function, takes, takes_null, within_elements};
-use crate::template::hcl::value::{Attributes, Kind, Type, Value, convert, unify_unsafe};
+use crate::template::hcl::value::{Attributes, Kind, MAX_SIZE, Type, Value, convert, unify_unsafe};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("coalesce", &[], Wish::Any, coalesce).and(takes_null("vals", Wish::Any)).moving(),
@@ -125,6 +125,11 @@ fn product(call: &Call<'_>) -> Called {
     }
     let count = sides.iter().filter_map(Value::len).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX);
     within_elements(count.saturating_mul(sides.len()))?;
+    // Each element stands in as many rows as the other sides make.
+    let sizes = sides.iter().map(|s| (count / s.len().unwrap_or(0).max(1)).saturating_mul(s.size() as usize));
+    if sizes.fold(0, usize::saturating_add) > MAX_SIZE as usize {
+        return Err(FunctionError::new(format!("this would make a value of more than {MAX_SIZE} values")));
+    }
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for side in &sides {
         rows = rows

@@ -35,7 +35,25 @@ pub type Attributes = BTreeMap<Arc<str>, Value>;
 pub struct Value {
     kind: Kind,
     sensitive: bool,
+    /// What is true of all that is in it, kept so that no question goes down a value that holds another one a million times.
+    inside: Inside,
 }
+
+#[derive(Clone, Copy, Debug)]
+struct Inside {
+    /// How many values it is made of, itself included.
+    size: u32,
+    /// How deep they are nested.
+    depth: u16,
+    unknown: bool,
+    sensitive: bool,
+}
+
+/// Of how many values one may be made, each counted wherever it is held.
+pub const MAX_SIZE: u32 = 1_000_000;
+
+/// How deep values may be nested.
+const MAX_DEPTH: u16 = 500;
 
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -56,10 +74,37 @@ pub enum Kind {
 
 impl Value {
     /// Null of no particular type.
-    pub const NULL: Self = Self { kind: Kind::Null(Type::Any), sensitive: false };
+    pub const NULL: Self = Self {
+        kind: Kind::Null(Type::Any),
+        sensitive: false,
+        inside: Inside { size: 1, depth: 0, unknown: false, sensitive: false },
+    };
 
     fn of(kind: Kind) -> Self {
-        Self { kind, sensitive: false }
+        let unknown = matches!(kind, Kind::Unknown(_));
+        let mut value =
+            Self { kind, sensitive: false, inside: Inside { size: 1, depth: 0, unknown, sensitive: false } };
+        let all = value.parts().fold(value.inside, |all, part| Inside {
+            size: all.size.saturating_add(part.inside.size),
+            depth: all.depth.max(part.inside.depth.saturating_add(1)),
+            unknown: all.unknown || part.inside.unknown,
+            sensitive: all.sensitive || part.inside.sensitive,
+        });
+        value.inside = all;
+        value
+    }
+
+    /// How many values it is made of, itself included, each counted wherever it is held.
+    pub fn size(&self) -> u32 {
+        self.inside.size
+    }
+
+    /// Which limit it passes, in words. Such a value must not be used: going through it would take for ever, or the stack.
+    pub fn too_large(&self) -> Option<String> {
+        if self.inside.size > MAX_SIZE {
+            return Some(format!("this value is made of more than {MAX_SIZE} values"));
+        }
+        (self.inside.depth > MAX_DEPTH).then(|| format!("this value is nested more than {MAX_DEPTH} deep"))
     }
 
     pub fn null(ty: Type) -> Self {
@@ -134,10 +179,7 @@ impl Value {
 
     /// Known, and all that is in it too.
     pub fn is_wholly_known(&self) -> bool {
-        match &self.kind {
-            Kind::Unknown(_) => false,
-            _ => self.parts().all(Self::is_wholly_known),
-        }
+        !self.inside.unknown
     }
 
     /// Sensitive as a whole.
@@ -147,13 +189,14 @@ impl Value {
 
     /// Sensitive, or something in it is.
     pub fn holds_sensitive(&self) -> bool {
-        self.sensitive || self.parts().any(Self::holds_sensitive)
+        self.inside.sensitive
     }
 
     /// With the mark where `sensitive` says so; one that is there stays.
     #[must_use]
     pub fn mark(mut self, sensitive: bool) -> Self {
         self.sensitive |= sensitive;
+        self.inside.sensitive |= sensitive;
         self
     }
 

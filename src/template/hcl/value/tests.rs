@@ -92,6 +92,23 @@ fn parts_are_reached_with_the_mark_of_the_whole() {
 }
 
 #[test]
+fn a_value_that_grows_without_end_is_told_at_once() {
+    let mut value = Value::from("x");
+    for _ in 0..60 {
+        value = Value::tuple([value.clone(), value]);
+    }
+    assert!(value.is_wholly_known() && !value.holds_sensitive());
+    assert!(value.too_large().is_some_and(|why| why.contains("1000000")));
+    let mut deep = Value::from("x");
+    for _ in 0..600 {
+        assert_eq!(deep.too_large().is_some(), deep.inside.depth > MAX_DEPTH);
+        deep = Value::tuple([deep]);
+    }
+    assert!(deep.too_large().is_some_and(|why| why.contains("deep")));
+    assert_eq!(Value::tuple(vec![Value::NULL; 1000]).too_large(), None);
+}
+
+#[test]
 fn equality_is_by_type_and_value() {
     let equal = |a: &Value, b: &Value| a.equals(b).as_bool();
     assert_eq!(equal(&number("1"), &number("1.0")), Some(true));
