@@ -60,7 +60,7 @@ async fn answer_with(question: &Question, cwd: &Path, deadline: Duration, env: E
             }
             Question::Vault { path, key } => told(vault::read(path, key, env).await),
             Question::ConsulKey { path } => told(consul::read(path, env).await),
-            Question::DataSource { kind, config } => told(data_source::read(kind, config, env).await),
+            Question::DataSource { kind, config } => told(data_source::read(kind, config).await),
             Question::SecretsManager { name, key, raw } => {
                 told(secrets_manager::read(name, key.as_deref(), *raw).await)
             }

@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Env, secrets_manager};
+use super::secrets_manager;
+use crate::component::builder::amazon::data_source;
 
 /// Asks a data source; what it gives as JSON. `config`: its attributes as JSON.
-pub(super) async fn read(kind: &str, config: &str, _env: Env<'_>) -> Result<String, String> {
+pub(super) async fn read(kind: &str, config: &str) -> Result<String, String> {
     let config: Map<String, Json> = serde_json::from_str(config).map_err(|e| e.to_string())?;
     let given = match kind {
         "http" => http(&config).await?,
+        "amazon-ami" => data_source::ami(Json::Object(config)).await.map_err(|failure| failure.to_string())?,
         "amazon-secretsmanager" => secret(&config).await?,
         _ => return Err("this version of kiln cannot ask it; give the value by a variable instead".into()),
     };
