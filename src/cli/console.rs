@@ -130,7 +130,7 @@ impl Session {
         for line in std::io::stdin().lock().lines() {
             let Ok(line) = line else { break };
             match line.trim() {
-                "" => continue,
+                "" => {}
                 "exit" => break,
                 "help" => last = Some(HELP.to_owned()),
                 "variables" => last = Some(self.listed()),

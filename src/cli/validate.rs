@@ -61,7 +61,7 @@ pub async fn run(args: ValidateArgs) -> u8 {
         }
     };
     if args.no_warn_undeclared_var {
-        evaluation.diagnostics.retain(|d| d.code != variable::UNDECLARED);
+        evaluation.diagnostics.retain(|d| d.is_error() || d.code != variable::UNDECLARED);
     }
     let valid = !evaluation.has_errors();
     tell(&args, &evaluation, &sources, valid);

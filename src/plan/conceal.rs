@@ -29,7 +29,7 @@ fn each(value: &mut Value, known: &[(&SecretRef, &str)]) {
                 .into_iter()
                 .flat_map(|piece| match piece {
                     Piece::Plain(text) => cut(&text, known),
-                    secret => vec![secret],
+                    Piece::Secret(reference) => vec![Piece::Secret(reference)],
                 })
                 .collect();
         }

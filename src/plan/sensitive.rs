@@ -102,6 +102,8 @@ pub(super) fn of_builds(evaluated: &Evaluated) -> Vec<Span> {
 
 #[derive(Default)]
 struct Found {
+    /// Which keys are sensitive, of those that were looked at.
+    looked_up: std::collections::HashMap<String, bool>,
     places: Vec<Span>,
     /// Names of variables that went into sensitive fields.
     used: BTreeSet<String>,
@@ -111,7 +113,13 @@ impl Found {
     /// Looks for sensitive fields.
     fn fields(&mut self, node: &Node) {
         for entry in node.entries() {
-            if NAMES.is_sensitive(&entry.key.value) {
+            let key = &entry.key.value;
+            let known = self.looked_up.get(key).copied();
+            let sensitive = known.unwrap_or_else(|| NAMES.is_sensitive(key));
+            if known.is_none() {
+                self.looked_up.insert(key.clone(), sensitive);
+            }
+            if sensitive {
                 self.values(&entry.value);
             } else {
                 self.fields(&entry.value);

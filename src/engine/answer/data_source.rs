@@ -23,7 +23,7 @@ fn text<'c>(config: &'c Map<String, Json>, key: &str) -> Option<&'c str> {
 
 async fn secret(config: &Map<String, Json>) -> Result<Json, String> {
     let name = text(config, "name").ok_or("it needs `name`")?;
-    for key in config.keys().filter(|k| !matches!(k.as_str(), "name" | "key")) {
+    if let Some(key) = config.keys().find(|k| !matches!(k.as_str(), "name" | "key")) {
         return Err(format!("this version of kiln does not know its attribute `{key}`"));
     }
     let whole = secrets_manager::read(name, None, true).await?;

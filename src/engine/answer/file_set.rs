@@ -16,7 +16,7 @@ const MAX_ALTERNATIVES: usize = 1_000;
 /// Paths below `folder` of the regular files, sorted; none where there is no such folder.
 ///
 /// # Errors
-/// The pattern is badly written, or more than `most` files match.
+/// The pattern is badly written and there is a name to hold it against, or more than `most` files match.
 pub(super) fn find(folder: &Path, pattern: &str, most: usize) -> Result<Vec<String>, String> {
     let mut search = Search { found: BTreeSet::new(), most, looks: 0 };
     for alternative in alternatives(pattern)? {
@@ -27,10 +27,6 @@ pub(super) fn find(folder: &Path, pattern: &str, most: usize) -> Result<Vec<Stri
                 ".." if parts.last().is_some_and(|p| *p != "..") => drop(parts.pop()),
                 part => parts.push(part),
             }
-        }
-        for part in &parts {
-            // Any name shows whether the pattern is well written.
-            matches(part, "").ok_or_else(|| format!("`{pattern}` is no pattern: `[` and `{{` must be closed"))?;
         }
         search.walk(folder, &parts, "", 0)?;
     }
@@ -66,7 +62,8 @@ impl Search {
             let name = entry.file_name();
             // What is no text cannot be a value.
             let Some(name) = name.to_str() else { continue };
-            if !deep && matches(part, name) != Some(true) {
+            let fits = deep || matches(part, name).ok_or_else(|| format!("`{part}` is no pattern: a `[` has no `]`"))?;
+            if !fits {
                 continue;
             }
             let Ok(kind) = std::fs::metadata(entry.path()) else { continue };
