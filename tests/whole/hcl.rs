@@ -1,7 +1,7 @@
 //! HCL2 templates, from a folder of files to images.
 
 use crate::support::{Cloud, Kiln};
-use crate::templates::{XENIAL, login};
+use crate::templates::login;
 
 /// A template over several files, with its values in others.
 fn folder(kiln: &Kiln) {
@@ -13,8 +13,8 @@ fn folder(kiln: &Kiln) {
     kiln.file(
         "sources.pkr.hcl",
         format!(
-            "data \"amazon-ami\" \"base\" {{\n  filters     = {{ image-id = \"{XENIAL}\" }}\n  owners      = [\"*\"]\n  most_recent = true\n  \
-             region      = var.region\n}}\nsource \"amazon-ebs\" \"web\" {{\n  region        = var.region\n  source_ami    = \"{XENIAL}\"\n  \
+            "data \"amazon-ami\" \"base\" {{\n  filters     = {{ name = \"ubuntu/images/*ubuntu-xenial-16.04-amd64-server-*\" }}\n  owners      = [\"099720109477\"]\n  most_recent = true\n  \
+             region      = var.region\n}}\nsource \"amazon-ebs\" \"web\" {{\n  region        = var.region\n  source_ami    = data.amazon-ami.base.id\n  \
              instance_type = \"t2.micro\"\n  ssh_username  = \"{}\"\n  ami_name      = \"image ${{join(\"-\", var.names)}}\"\n  \
              dynamic \"tag\" {{\n    for_each = var.names\n    content {{\n      key   = \"name-${{tag.key}}\"\n      value = tag.value\n    }}\n  }}\n}}\n",
             login()
