@@ -9,6 +9,7 @@ pub mod elsewhere;
 pub mod explain;
 pub mod fix;
 pub mod fmt;
+pub mod hcl2_upgrade;
 pub mod inspect;
 pub mod report;
 pub mod settings;
@@ -66,9 +67,9 @@ enum Command {
     Fmt(fmt::FmtArgs),
     /// Evaluate expressions with a template's names at hand
     Console(console::ConsoleArgs),
-    /// Not there yet: turns a JSON template into HCL2
+    /// Write a JSON template as HCL2, and compare what both mean
     #[command(name = "hcl2_upgrade")]
-    Hcl2Upgrade(elsewhere::Ignored),
+    Hcl2Upgrade(hcl2_upgrade::UpgradeArgs),
 }
 
 /// Runs the command that the arguments name; the first of them is the program's own name.
@@ -99,7 +100,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Command::Fix(args) => fix::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Console(args) => on_runtime(&mut runtime::Builder::new_current_thread(), console::run(args)),
-        Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
+        Command::Hcl2Upgrade(args) => on_runtime(&mut runtime::Builder::new_current_thread(), hcl2_upgrade::run(args)),
         Command::Explain(args) => explain::run(&args),
         // These two are over before a second thread would be of use.
         Command::Validate(args) => on_runtime(&mut runtime::Builder::new_current_thread(), validate::run(args)),

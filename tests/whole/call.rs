@@ -90,9 +90,6 @@ fn commands_that_have_nothing_to_do_say_so_in_a_line() {
     let kiln = Kiln::new();
     assert_eq!(kiln.run(["init", "-upgrade", "t.json"]).expect(0).stdout.lines().count(), 1);
     assert_eq!(kiln.run(["plugins", "installed"]).expect(0).stdout.lines().count(), 1);
-    for later in ["hcl2_upgrade"] {
-        assert_eq!(kiln.run([later, "x"]).expect(2).stderr.lines().count(), 1, "{later}");
-    }
     assert!(kiln.run(["version"]).expect(0).stdout.starts_with("kiln v"));
     let version = kiln.run(["-machine-readable", "version"]).expect(0).stdout;
     assert!(version.lines().any(|l| l.split(',').skip(1).take(2).eq(["", "version"])), "{version}");

@@ -62,7 +62,8 @@ impl Search {
             let name = entry.file_name();
             // What is no text cannot be a value.
             let Some(name) = name.to_str() else { continue };
-            let fits = deep || matches(part, name).ok_or_else(|| format!("`{part}` is no pattern: a `[` has no `]`"))?;
+            let fits =
+                deep || matches(part, name).ok_or_else(|| format!("`{part}` is no pattern: a `[` has no `]`"))?;
             if !fits {
                 continue;
             }

@@ -9,4 +9,5 @@ pub mod eval;
 pub mod format;
 pub mod function;
 pub mod syntax;
+pub mod upgrade;
 pub mod value;
