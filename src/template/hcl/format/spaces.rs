@@ -7,8 +7,19 @@ use crate::template::hcl::syntax::token::TokenKind as K;
 pub(super) fn set(pieces: &mut [Piece<'_>]) {
     for i in 1..pieces.len() {
         let before = i.checked_sub(2).map(|b| pieces[b].kind);
-        pieces[i].spaces = usize::from(space(before, &pieces[i - 1], &pieces[i]));
+        pieces[i].spaces = if could_merge(before, pieces[i - 1].kind, pieces[i].kind) {
+            pieces[i].spaces.min(1)
+        } else {
+            usize::from(space(before, &pieces[i - 1], &pieces[i]))
+        };
     }
+}
+
+/// Whether two tokens could be another one when nothing stands between them; no right text has them beside one another but in
+/// `a.0.b`.
+fn could_merge(before: Option<K>, left: K, right: K) -> bool {
+    matches!((left, right), (K::Dot | K::Ellipsis | K::Number, K::Dot | K::Ellipsis) | (K::Not, K::Assign | K::Equal))
+        || (left == K::Dot && before == Some(K::Number))
 }
 
 /// Whether a blank stands between `left` and `right`; `before` is what stands before `left`.
