@@ -81,7 +81,7 @@ impl Writer<'_> {
                 _ => {
                     let mut value = self.value(&entry.value, place);
                     if let (Some(Type::List(_)), Some(text)) = (field.map(|f| &f.ty), entry.value.text()) {
-                        value = as_list(&text.value, value);
+                        value = as_list(&text.value, &value);
                     }
                     self.out.push_str(&format!("{name} = {value}{behind}\n"));
                     continue;
@@ -153,7 +153,7 @@ impl Writer<'_> {
 }
 
 /// A text where a list is wanted: JSON's decoder cuts it at its commas.
-fn as_list(text: &str, value: String) -> String {
+fn as_list(text: &str, value: &str) -> String {
     if text.is_empty() {
         "[]".into()
     } else if text.contains(',') || !value.starts_with('"') {
