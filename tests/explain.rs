@@ -10,6 +10,7 @@ use kiln::text::Code;
 struct Example {
     arguments: Vec<String>,
     text: String,
+    hcl: bool,
 }
 
 /// The fenced blocks that are marked `wrong`.
@@ -17,10 +18,12 @@ fn examples(page: &str) -> Vec<Example> {
     let mut found = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        let Some(info) = line.strip_prefix("```json wrong") else { continue };
+        let hcl = line.starts_with("```hcl wrong");
+        let info = line.strip_prefix("```json wrong").or_else(|| line.strip_prefix("```hcl wrong"));
+        let Some(info) = info else { continue };
         let arguments = info.trim().strip_prefix("args:").unwrap_or("");
         let text = lines.by_ref().take_while(|l| *l != "```").collect::<Vec<_>>().join("\n");
-        found.push(Example { arguments: arguments.split_whitespace().map(str::to_owned).collect(), text });
+        found.push(Example { arguments: arguments.split_whitespace().map(str::to_owned).collect(), text, hcl });
     }
     found
 }
@@ -53,7 +56,7 @@ fn every_page_belongs_to_a_code_and_no_code_is_used_twice() {
 
 /// The codes that `kiln validate --format json` reports, wherever it prints them.
 fn reported(folder: &Path, example: &Example) -> (BTreeSet<String>, String) {
-    let file = folder.join("example.json");
+    let file = folder.join(if example.hcl { "example.pkr.hcl" } else { "example.json" });
     std::fs::write(&file, &example.text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
     command

@@ -14,6 +14,7 @@ const WITH_VALUE: &[&str] = &[
     "parallel-builds",
     "config-type",
     "format",
+    "output-file",
     "result",
     "state-dir",
     "port",

@@ -1,6 +1,4 @@
-//! Packer's commands that have nothing to do here, or not yet: each says so in one line.
-
-use std::io::Write;
+//! Packer's commands that have nothing to do here: each says so in one line.
 
 use clap::Args;
 
@@ -21,10 +19,4 @@ pub fn init() -> u8 {
 pub fn plugins() -> u8 {
     super::say("kiln has no plug-ins: its builders, provisioners and post-processors are built in.");
     0
-}
-
-/// A command that is planned.
-pub fn later(name: &str, instead: &str) -> u8 {
-    let _ = writeln!(std::io::stderr(), "kiln {name} is not there yet; {instead}.");
-    2
 }

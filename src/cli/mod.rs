@@ -4,8 +4,12 @@
 
 pub mod arguments;
 pub mod build;
+pub mod console;
 pub mod elsewhere;
 pub mod explain;
+pub mod fix;
+pub mod fmt;
+pub mod hcl2_upgrade;
 pub mod inspect;
 pub mod practice;
 pub mod report;
@@ -60,15 +64,15 @@ enum Command {
     /// Where Packer's plug-ins went
     #[command(alias = "plugin")]
     Plugins(elsewhere::Ignored),
-    /// Not there yet: brings old keys up to date
-    Fix(elsewhere::Ignored),
-    /// Not there yet: formats HCL2 templates
-    Fmt(elsewhere::Ignored),
-    /// Not there yet: evaluates expressions
-    Console(elsewhere::Ignored),
-    /// Not there yet: turns a JSON template into HCL2
+    /// Bring an old JSON template up to date
+    Fix(fix::FixArgs),
+    /// Bring HCL2 files into their canonical layout
+    Fmt(fmt::FmtArgs),
+    /// Evaluate expressions with a template's names at hand
+    Console(console::ConsoleArgs),
+    /// Write a JSON template as HCL2, and compare what both mean
     #[command(name = "hcl2_upgrade")]
-    Hcl2Upgrade(elsewhere::Ignored),
+    Hcl2Upgrade(hcl2_upgrade::UpgradeArgs),
 }
 
 /// Runs the command that the arguments name; the first of them is the program's own name.
@@ -97,12 +101,10 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
         Command::Init(_) => elsewhere::init(),
         Command::Plugins(_) => elsewhere::plugins(),
-        Command::Fix(_) => {
-            elsewhere::later("fix", "mend old keys by hand; `kiln validate` names each with its new spelling")
-        }
-        Command::Fmt(_) => elsewhere::later("fmt", "it formats HCL2, which this version does not read"),
-        Command::Console(_) => elsewhere::later("console", "`kiln inspect` shows the value of every variable"),
-        Command::Hcl2Upgrade(_) => elsewhere::later("hcl2_upgrade", "JSON templates build as they are"),
+        Command::Fix(args) => fix::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Console(args) => on_runtime(&mut runtime::Builder::new_current_thread(), console::run(args)),
+        Command::Hcl2Upgrade(args) => on_runtime(&mut runtime::Builder::new_current_thread(), hcl2_upgrade::run(args)),
         Command::Explain(args) => explain::run(&args),
         // These two are over before a second thread would be of use.
         Command::Validate(args) => on_runtime(&mut runtime::Builder::new_current_thread(), validate::run(args)),

@@ -14,7 +14,12 @@ use crate::text::{Diagnostic, Sources, Span};
 /// # Errors
 /// The exit status, 2, when something is wrong.
 pub fn for_template(template: &str, as_json: bool) -> Result<Settings, u8> {
-    let folder = if template == "-" { None } else { Path::new(template).parent() };
+    let path = Path::new(template);
+    let folder = match template {
+        "-" => None,
+        _ if path.is_dir() => Some(path),
+        _ => path.parent(),
+    };
     let mut sources = Sources::default();
     load(folder.unwrap_or(Path::new("")), &mut sources).map_err(|found| {
         report::print(&found, &sources, Hidden { secrets: &Secrets::default(), places: &[] }, as_json);

@@ -10,7 +10,7 @@ pub struct TemplateArgs {
     /// Set a variable; may be given several times
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment, allow_hyphen_values = true)]
     pub vars: Vec<(String, String)>,
-    /// Read variables from a JSON file; may be given several times, a later one wins
+    /// Read variables from a file; may be given several times, a later one wins
     #[arg(long = "var-file", value_name = "PATH", allow_hyphen_values = true)]
     pub var_files: Vec<String>,
     /// Build only these, by name
@@ -19,10 +19,10 @@ pub struct TemplateArgs {
     /// Leave these builds and post-processors out, by name
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub except: Vec<String>,
-    /// The template's language; only `json` is read yet
+    /// The language of a template from standard input
     #[arg(long = "config-type", value_name = "json|hcl2", default_value = "json", value_parser = ["json", "hcl2"])]
     pub config_type: String,
-    /// The template's path, or `-` for standard input
+    /// The template's path, or `-` for standard input; of HCL2 a file or a folder
     #[arg(value_name = "TEMPLATE")]
     pub template: String,
 }
@@ -34,6 +34,8 @@ impl TemplateArgs {
         let names = |list: &[String]| list.iter().map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect();
         LoadRequest {
             template: self.template.clone(),
+            hcl: self.config_type == "hcl2",
+            execute_data: false,
             vars: self.vars.clone(),
             var_files: self.var_files.clone(),
             only: names(&self.only),
@@ -46,7 +48,7 @@ impl TemplateArgs {
 }
 
 /// `NAME=VALUE`, split at the first `=`.
-fn assignment(text: &str) -> Result<(String, String), String> {
+pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),

@@ -29,9 +29,10 @@ pub struct ValidateArgs {
     /// Do not warn of variables that are given but not declared
     #[arg(long)]
     pub no_warn_undeclared_var: bool,
-    // Packer's flags about plug-ins and HCL2, which mean nothing here.
-    #[arg(long, hide = true)]
+    /// Ask the data sources of an HCL2 template, instead of taking what they give for unknown
+    #[arg(long)]
     pub evaluate_datasources: bool,
+    // Packer's flags that mean nothing here.
     #[arg(long, hide = true)]
     pub ignore_prerelease_plugins: bool,
     #[arg(long, hide = true)]
@@ -44,9 +45,11 @@ pub async fn run(args: ValidateArgs) -> u8 {
         return status;
     }
     let result = if args.syntax_only {
-        load::syntax(&args.template.template)
+        load::syntax(&args.template.template, args.template.config_type == "hcl2")
     } else {
-        let loaded = load::load(args.template.request(RunOptions::default(), Purpose::Validate)).await;
+        let mut request = args.template.request(RunOptions::default(), Purpose::Validate);
+        request.execute_data = args.evaluate_datasources;
+        let loaded = load::load(request).await;
         loaded.map(|l| (l.sources, l.evaluation))
     };
     let (sources, mut evaluation) = match result {
@@ -58,7 +61,7 @@ pub async fn run(args: ValidateArgs) -> u8 {
         }
     };
     if args.no_warn_undeclared_var {
-        evaluation.diagnostics.retain(|d| d.code != variable::UNDECLARED);
+        evaluation.diagnostics.retain(|d| d.is_error() || d.code != variable::UNDECLARED);
     }
     let valid = !evaluation.has_errors();
     tell(&args, &evaluation, &sources, valid);

@@ -3,6 +3,8 @@
 //! Not here: what an answer is used for. Nothing here is kept: a run asks each question once.
 
 mod consul;
+mod data_source;
+mod file_set;
 mod secrets_manager;
 mod vault;
 
@@ -42,8 +44,23 @@ async fn answer_with(question: &Question, cwd: &Path, deadline: Duration, env: E
                     Answer::No
                 }
             }
+            Question::FileBytes { path } => match tokio::fs::read(cwd.join(path)).await {
+                Ok(bytes) => Answer::Bytes(bytes),
+                Err(e) => Answer::Failed(format!("cannot read `{path}`: {e}")),
+            },
+            Question::IsFile { path } => match tokio::fs::metadata(cwd.join(path)).await {
+                Ok(found) if found.is_file() => Answer::Yes,
+                Ok(_) => Answer::Failed(format!("`{path}` is no regular file")),
+                Err(_) => Answer::No,
+            },
+            Question::FileSet { folder, pattern, most } => {
+                let (folder, pattern, most) = (cwd.join(folder), pattern.clone(), *most);
+                let found = tokio::task::spawn_blocking(move || file_set::find(&folder, &pattern, most)).await;
+                found.unwrap_or_else(|e| Err(e.to_string())).map_or_else(Answer::Failed, Answer::Names)
+            }
             Question::Vault { path, key } => told(vault::read(path, key, env).await),
             Question::ConsulKey { path } => told(consul::read(path, env).await),
+            Question::DataSource { kind, config } => told(data_source::read(kind, config).await),
             Question::SecretsManager { name, key, raw } => {
                 told(secrets_manager::read(name, key.as_deref(), *raw).await)
             }
@@ -61,9 +78,13 @@ fn told(result: Result<String, String>) -> Answer {
 /// What to look at when nobody answers.
 fn reach(question: &Question) -> &'static str {
     match question {
-        Question::FileExists { .. } | Question::FileContent { .. } | Question::AwsRegion { .. } => {
-            "is the file on a network drive?"
-        }
+        Question::FileExists { .. }
+        | Question::AwsRegion { .. }
+        | Question::FileContent { .. }
+        | Question::FileBytes { .. }
+        | Question::IsFile { .. }
+        | Question::FileSet { .. } => "is the file on a network drive?",
+        Question::DataSource { .. } => "can what it asks be reached?",
         Question::Vault { .. } => "does VAULT_ADDR name a server that can be reached?",
         Question::ConsulKey { .. } => "does CONSUL_HTTP_ADDR name a server that can be reached?",
         Question::SecretsManager { .. } => "are AWS credentials and a region set, and can AWS be reached?",

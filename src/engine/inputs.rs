@@ -17,8 +17,8 @@ use crate::run::Plan;
 /// What the plan was made from, for whoever opens the run later.
 #[derive(Clone, Debug, Default)]
 pub struct RunInputs {
-    /// File name and text of the template. Secrets in it are masked before they are written.
-    pub template: (String, String),
+    /// File name and text of each file of the template. Secrets in it are masked before they are written.
+    pub templates: Vec<(String, String)>,
     /// Path and text of each var-file, masked likewise.
     pub var_files: Vec<(String, String)>,
 }
@@ -64,8 +64,9 @@ pub(super) fn write(
         let text = mask::values(text, sensitive);
         redactor.text(&text).unwrap_or(text)
     };
-    let (name, text) = &inputs.template;
-    private_file::write(&dir.join(base(name, "template.json")), mask(text).as_bytes())?;
+    for (name, text) in &inputs.templates {
+        private_file::write(&dir.join(base(name, "template.json")), mask(text).as_bytes())?;
+    }
     for (i, (path, text)) in inputs.var_files.iter().enumerate() {
         let name = format!("var-file-{}-{}", i + 1, base(path, "vars.json"));
         private_file::write(&dir.join(name), mask(text).as_bytes())?;
@@ -144,12 +145,11 @@ impl Copies<'_> {
             private_file::create_new(&self.dir.join(&place)).and_then(|mut copy| copy.write_all(bytes))?;
             return Ok(place);
         }
-        let folders = match &mut self.folders {
-            Some(folders) => folders,
-            None => {
-                let file = private_file::create_new(&self.dir.join("folders.tar"))?;
-                self.folders.insert(tar::Builder::new(file))
-            }
+        let folders = if let Some(folders) = &mut self.folders {
+            folders
+        } else {
+            let file = private_file::create_new(&self.dir.join("folders.tar"))?;
+            self.folders.insert(tar::Builder::new(file))
         };
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);

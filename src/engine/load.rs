@@ -27,8 +27,12 @@ const DIGEST_UP_TO: u64 = 64 << 20;
 /// What the user asked for.
 #[derive(Clone, Debug)]
 pub struct LoadRequest {
-    /// A path, or `-` for standard input.
+    /// A path, or `-` for standard input. A folder is an HCL2 template.
     pub template: String,
+    /// Standard input is HCL2.
+    pub hcl: bool,
+    /// Data sources are asked; they always are for a build.
+    pub execute_data: bool,
     /// `-var k=v`, in order.
     pub vars: Vec<(String, String)>,
     /// `-var-file`s, in order.
@@ -46,7 +50,8 @@ pub struct LoadRequest {
 pub struct Loaded {
     pub evaluation: Evaluation,
     pub sources: Sources,
-    pub template: SourceId,
+    /// The template's files: one of a JSON template.
+    pub files: Vec<SourceId>,
     pub inputs: Inputs,
 }
 
@@ -57,8 +62,8 @@ pub enum LoadError {
     Read { path: String, error: std::io::Error },
     #[error("`{path}` is not text: it is not UTF-8")]
     NotText { path: String },
-    #[error("`{path}` is a folder: HCL2 templates are not read yet")]
-    Folder { path: String },
+    #[error("the folder `{path}` holds no template: no file in it ends in `.pkr.hcl` or `.pkr.json`")]
+    EmptyFolder { path: String },
     #[error("cannot find out the working folder: {0}")]
     WorkingFolder(std::io::Error),
 }
@@ -70,7 +75,7 @@ impl LoadError {
         match self {
             Self::Read { .. } => "check the path and that the file can be read",
             Self::NotText { .. } => "save it as UTF-8",
-            Self::Folder { .. } => "name a JSON template; `packer` can build HCL2 meanwhile",
+            Self::EmptyFolder { .. } => "name another folder; a JSON template is named by its file",
             Self::WorkingFolder(_) => "change to a folder that exists",
         }
     }
@@ -83,16 +88,25 @@ impl LoadError {
 pub async fn load(request: LoadRequest) -> Result<Loaded, LoadError> {
     let cwd = std::env::current_dir().map_err(LoadError::WorkingFolder)?;
     let mut read = Sources::default();
-    let template = read_template(&request.template, &mut read)?;
+    let template = read_template(&request.template, request.hcl, &mut read)?;
     let mut inputs = inputs(&request, &cwd)?;
-    for _ in 0..ROUNDS {
+    let evaluate = |inputs: &Inputs| {
         let mut sources = read.clone();
-        let evaluation = plan::evaluate(&mut sources, template, &inputs, &request.options, request.purpose);
+        let (options, purpose) = (&request.options, request.purpose);
+        let evaluation = if template.hcl {
+            plan::evaluate_hcl(&mut sources, &template.files, inputs, options, purpose)
+        } else {
+            plan::evaluate(&mut sources, template.files[0], inputs, options, purpose)
+        };
+        (sources, evaluation)
+    };
+    for _ in 0..ROUNDS {
+        let (sources, evaluation) = evaluate(&inputs);
         let open: Vec<Question> =
             evaluation.questions.iter().filter(|q| !inputs.answers.contains_key(q)).cloned().collect();
         let open: Vec<Question> = open.into_iter().filter(|q| may_ask(q, request.purpose)).collect();
         if open.is_empty() {
-            let mut loaded = Loaded { evaluation, sources, template, inputs };
+            let mut loaded = Loaded { evaluation, sources, files: template.files, inputs };
             loaded.seal().await;
             return Ok(loaded);
         }
@@ -100,19 +114,46 @@ pub async fn load(request: LoadRequest) -> Result<Loaded, LoadError> {
         let answers = futures_util::future::join_all(answers).await;
         inputs.answers.extend(open.into_iter().zip(answers));
     }
-    let mut sources = read;
-    let evaluation = plan::evaluate(&mut sources, template, &inputs, &request.options, request.purpose);
-    Ok(Loaded { evaluation, sources, template, inputs })
+    let (sources, evaluation) = evaluate(&inputs);
+    Ok(Loaded { evaluation, sources, files: template.files, inputs })
+}
+
+/// Calls `evaluate` with more and more answers until it asks nothing new; gives what it gave last.
+pub async fn answered<T>(inputs: &mut Inputs, mut evaluate: impl FnMut(&Inputs) -> (T, Vec<Question>)) -> T {
+    let cwd = PathBuf::from(&inputs.cwd);
+    for _ in 0..ROUNDS {
+        let (result, questions) = evaluate(inputs);
+        let open: Vec<Question> = questions.into_iter().filter(|q| !inputs.answers.contains_key(q)).collect();
+        if open.is_empty() {
+            return result;
+        }
+        let answers = open.iter().map(|question| answer(question, &cwd, ANSWER_WITHIN));
+        let answers = futures_util::future::join_all(answers).await;
+        inputs.answers.extend(open.into_iter().zip(answers));
+    }
+    evaluate(inputs).0
+}
+
+/// The files of a template without their evaluation, and the inputs of it. `empty`: there is no template.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn read(request: &LoadRequest, empty: bool) -> Result<(Sources, Vec<SourceId>, Inputs), LoadError> {
+    let cwd = std::env::current_dir().map_err(LoadError::WorkingFolder)?;
+    let mut sources = Sources::default();
+    let files = if empty { Vec::new() } else { read_template(&request.template, request.hcl, &mut sources)?.files };
+    Ok((sources, files, inputs(request, &cwd)?))
 }
 
 /// Reads a template's text only, and reports what is wrong with its form (`-syntax-only`).
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn syntax(template: &str) -> Result<(Sources, Evaluation), LoadError> {
+pub fn syntax(template: &str, hcl: bool) -> Result<(Sources, Evaluation), LoadError> {
     let mut sources = Sources::default();
-    let id = read_template(template, &mut sources)?;
-    let evaluation = plan::syntax(&sources, id);
+    let read = read_template(template, hcl, &mut sources)?;
+    let evaluation =
+        if read.hcl { plan::syntax_hcl(&sources, &read.files) } else { plan::syntax(&sources, read.files[0]) };
     Ok((sources, evaluation))
 }
 
@@ -132,36 +173,76 @@ impl Loaded {
 
 /// An editor asks of files only: it must not wait for a network at each key.
 fn may_ask(question: &Question, purpose: Purpose) -> bool {
-    purpose != Purpose::Edit || matches!(question, Question::FileExists { .. } | Question::FileContent { .. })
+    let of_network = matches!(
+        question,
+        Question::Vault { .. }
+            | Question::ConsulKey { .. }
+            | Question::SecretsManager { .. }
+            | Question::DataSource { .. }
+    );
+    purpose != Purpose::Edit || !of_network
 }
 
-fn read_template(path: &str, sources: &mut Sources) -> Result<SourceId, LoadError> {
-    let fail = |error| LoadError::Read { path: path.into(), error };
-    let (name, bytes) = if path == "-" {
+/// A template's files, of which there is at least one.
+struct Files {
+    files: Vec<SourceId>,
+    hcl: bool,
+}
+
+fn read_template(path: &str, hcl: bool, sources: &mut Sources) -> Result<Files, LoadError> {
+    if path == "-" {
         let mut bytes = Vec::new();
+        let fail = |error| LoadError::Read { path: path.into(), error };
         std::io::stdin().lock().read_to_end(&mut bytes).map_err(fail)?;
-        ("<stdin>", bytes)
-    } else {
-        if Path::new(path).is_dir() {
-            return Err(LoadError::Folder { path: path.into() });
+        let text = String::from_utf8(bytes).map_err(|_| LoadError::NotText { path: "<stdin>".into() })?;
+        return Ok(Files { files: vec![sources.add("<stdin>", text)], hcl });
+    }
+    let folder = Path::new(path).is_dir();
+    let paths = if folder { in_folder(path, &[".pkr.hcl", ".pkr.json"])? } else { vec![path.to_owned()] };
+    if paths.is_empty() {
+        return Err(LoadError::EmptyFolder { path: path.into() });
+    }
+    let mut files = Vec::with_capacity(paths.len());
+    for path in &paths {
+        files.push(sources.add(path.as_str(), read_text(path)?));
+    }
+    Ok(Files { files, hcl: folder || plan::is_hcl(path) })
+}
+
+/// The paths of the files directly in a folder whose names end so: all of the first ending, then all of the next, by name.
+fn in_folder(folder: &str, endings: &[&str]) -> Result<Vec<String>, LoadError> {
+    let fail = |error| LoadError::Read { path: folder.into(), error };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        if let Ok(name) = entry.map_err(fail)?.file_name().into_string() {
+            names.push(name);
         }
-        (path, std::fs::read(path).map_err(fail)?)
+    }
+    names.sort_unstable();
+    let join = |name: &String| {
+        if folder == "." { name.clone() } else { Path::new(folder).join(name).to_string_lossy().into_owned() }
     };
-    let text = String::from_utf8(bytes).map_err(|_| LoadError::NotText { path: name.into() })?;
-    Ok(sources.add(name, text))
+    let of = |ending: &&str| names.iter().filter(|n| n.ends_with(*ending)).map(join).collect::<Vec<_>>();
+    Ok(endings.iter().flat_map(of).collect())
+}
+
+fn read_text(path: &str) -> Result<String, LoadError> {
+    let bytes = std::fs::read(path).map_err(|error| LoadError::Read { path: path.into(), error })?;
+    String::from_utf8(bytes).map_err(|_| LoadError::NotText { path: path.into() })
 }
 
 fn inputs(request: &LoadRequest, cwd: &Path) -> Result<Inputs, LoadError> {
-    let template_dir = match Path::new(&request.template).parent() {
-        Some(parent) if request.template != "-" => cwd.join(parent),
-        _ => cwd.to_path_buf(),
+    let folder = Path::new(&request.template).is_dir();
+    let (root, template_dir) = match Path::new(&request.template).parent() {
+        _ if folder => (request.template.clone(), cwd.join(&request.template)),
+        Some(parent) if request.template != "-" => (parent.to_string_lossy().into_owned(), cwd.join(parent)),
+        _ => (String::new(), cwd.to_path_buf()),
     };
-    let mut var_files = Vec::new();
-    for path in &request.var_files {
-        let bytes = std::fs::read(path).map_err(|error| LoadError::Read { path: path.clone(), error })?;
-        let text = String::from_utf8(bytes).map_err(|_| LoadError::NotText { path: path.clone() })?;
-        var_files.push((path.clone(), text));
-    }
+    let with_text = |path: String| read_text(&path).map(|text| (path, text));
+    let var_files = request.var_files.iter().cloned().map(with_text).collect::<Result<_, _>>()?;
+    let auto =
+        if folder { in_folder(&request.template, &[".auto.pkrvars.hcl", ".auto.pkrvars.json"])? } else { Vec::new() };
+    let auto_var_files = auto.into_iter().map(with_text).collect::<Result<_, _>>()?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     Ok(Inputs {
@@ -172,6 +253,9 @@ fn inputs(request: &LoadRequest, cwd: &Path) -> Result<Inputs, LoadError> {
         env: env.collect(),
         vars: request.vars.clone(),
         var_files,
+        auto_var_files,
+        root: if root.is_empty() { ".".to_owned() } else { root },
+        execute_data: request.execute_data,
         answers: BTreeMap::new(),
         only: request.only.clone(),
         except: request.except.clone(),

@@ -40,13 +40,26 @@ impl Live {
         let facts = self.facts(step, &self.cancel);
         facts.emit(Fact::StepStarted { step: step.id.clone() });
         let result = if step.part == StepPart::Provision {
-            self.provision(step, &facts, &self.cancel).await
+            self.tolerate(step, self.provision(step, &facts, &self.cancel).await)
         } else {
             let config = self.shared.reveal(&self.build.config);
             let cx = self.context(step, facts.clone(), self.cancel.clone());
             self.guard(self.builder.step(step.id.as_str(), &config, &cx), &self.cancel).await
         };
         self.end(step, &facts, result).await
+    }
+
+    /// A failure that the template wants to go on after is told, and is none.
+    fn tolerate(&self, step: &PlannedStep, result: StepResult) -> StepResult {
+        match result {
+            Err(failure) if step.meta.continue_on_error && !failure.is_cancelled() => {
+                let text =
+                    format!("{} failed, and the build goes on, as `continue_on_error` says: {failure}", step.title);
+                self.shared.say(Some(&self.build.id), Tone::Warning, text);
+                Ok(Done::Done)
+            }
+            result => result,
+        }
     }
 
     /// Runs the error-cleanup-provisioner, whether or not the build is cancelled; only `Force` stops it.

@@ -14,7 +14,7 @@ use crate::run::plan::StepMeta;
 use crate::run::{Secrets, Value};
 use crate::schema::Kind;
 use crate::template::decode::{self, Decoded, Scope};
-use crate::template::document::{Block, Document};
+use crate::template::document::Block;
 use crate::template::engine::Findings;
 use crate::template::inputs::Inputs;
 use crate::template::question::{Answer, Question};
@@ -22,8 +22,8 @@ use crate::text::code::{call as code, field as field_code};
 use crate::text::diagnostic::did_you_mean;
 use crate::text::{Diagnostic, Span};
 
+use super::conceal::conceal;
 use super::meta::meta;
-use super::select::{Selected, Selection, applies};
 use super::{Evaluation, Purpose};
 
 /// The builds that can go into a plan.
@@ -33,6 +33,9 @@ pub struct Checked {
 }
 
 pub struct CheckedBuild {
+    /// As it is shown.
+    pub id: String,
+    /// What `build_name` gives.
     pub name: String,
     pub builder_type: String,
     pub builder: &'static dyn Builder,
@@ -63,77 +66,97 @@ struct For<'s> {
     builder_type: &'s str,
 }
 
+/// A build to be checked: its components, with pointers to them.
+pub(super) struct Target<'a> {
+    /// As it is shown.
+    pub id: &'a str,
+    /// What `override` means by it.
+    pub raw_name: &'a str,
+    /// What `build_name` gives.
+    pub name: &'a str,
+    pub builder: Placed<'a>,
+    /// Each with its place, from 0.
+    pub provisioners: Vec<(usize, Placed<'a>)>,
+    pub error_cleanup: Option<Placed<'a>>,
+    /// Chain by chain; each with its chain and its place there, from 0.
+    pub post_processors: Vec<(usize, usize, Placed<'a>)>,
+}
+
+/// A component and the pointer to it in the template.
+#[derive(Clone)]
+pub(super) struct Placed<'a> {
+    pub block: &'a Block,
+    pub pointer: String,
+}
+
 pub(super) struct Checker<'a> {
-    document: &'a Document,
     inputs: &'a Inputs,
     evaluation: &'a mut Evaluation,
     purpose: Purpose,
+    /// What rules over several fields know of the builders.
     builder_names: Vec<String>,
+    hcl: bool,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(
-        document: &'a Document,
         inputs: &'a Inputs,
         evaluation: &'a mut Evaluation,
         purpose: Purpose,
+        builder_names: Vec<String>,
+        hcl: bool,
     ) -> Self {
-        Self { document, inputs, evaluation, purpose, builder_names: Vec::new() }
+        Self { inputs, evaluation, purpose, builder_names, hcl }
     }
 
-    pub(super) fn check(&mut self, selection: &Selection) -> Checked {
-        self.builder_names.clone_from(&selection.all_names);
+    pub(super) fn check(&mut self, targets: &[Target<'_>]) -> Checked {
         let mut checked = Checked::default();
-        for selected in &selection.builders {
-            let block = &self.document.builders[selected.index];
-            let target = target(selected, block);
-            let pointer = format!("/builders/{}", selected.index);
-            let found = self.entry(Kind::Builder, block);
-            let part = self.part(Kind::Builder, found, block, &pointer, target);
+        for it in targets {
+            let target = it.target();
+            let found = self.entry(Kind::Builder, it.builder.block);
+            let part = self.part(Kind::Builder, found, it.builder.block, &it.builder.pointer, target);
             let (Some(Entry::Builder(builder)), Some(part)) = (found, part) else {
                 // The rest is looked at all the same: a builder that cannot be read hides nothing.
-                self.provisioners(target, None);
-                self.post_processors(target, None);
+                self.provisioners(it, None);
+                self.post_processors(it, None);
                 continue;
             };
             let mut build = CheckedBuild {
-                name: selected.name.clone(),
-                builder_type: block.type_name.value.clone(),
+                id: it.id.to_owned(),
+                name: it.name.to_owned(),
+                builder_type: target.builder_type.to_owned(),
                 builder,
                 part,
                 provisioners: Vec::new(),
                 error_cleanup: None,
                 post_processors: Vec::new(),
             };
-            self.provisioners(target, Some(&mut build));
-            self.post_processors(target, Some(&mut build));
+            self.provisioners(it, Some(&mut build));
+            self.post_processors(it, Some(&mut build));
             checked.builds.push(build);
         }
-        self.leftovers(selection);
         checked
     }
 
-    fn provisioners(&mut self, target: For<'_>, mut build: Option<&mut CheckedBuild>) {
-        let document = self.document;
-        let cleanup = document.error_cleanup.as_ref().map(|block| (None, block));
-        let all = document.provisioners.iter().enumerate().map(|(i, block)| (Some(i), block)).chain(cleanup);
-        for (index, block) in all {
-            if index.is_some() && !applies(block, target.raw_name) {
-                continue;
-            }
-            let pointer =
-                index.map_or_else(|| "/error-cleanup-provisioner".to_owned(), |i| format!("/provisioners/{i}"));
+    fn provisioners(&mut self, it: &Target<'_>, mut build: Option<&mut CheckedBuild>) {
+        let target = it.target();
+        let cleanup = it.error_cleanup.iter().map(|placed| (None, placed));
+        let all = it.provisioners.iter().map(|(i, placed)| (Some(*i), placed)).chain(cleanup);
+        for (index, Placed { block, pointer }) in all {
             let found = self.entry(Kind::Provisioner, block);
-            let part = self.part(Kind::Provisioner, found, block, &pointer, target);
+            let part = self.part(Kind::Provisioner, found, block, pointer, target);
             let Some(Entry::Provisioner(provisioner)) = found else { continue };
             let Some(build) = build.as_deref_mut() else { continue };
             if provisioner.needs_communicator() && !build.builder.has_communicator(&build.part.revealed) {
                 let message =
-                    format!("`{}` needs a machine, and `{}` connects to none", block.type_name.value, build.name);
-                let help = format!(
-                    "set `communicator` to `ssh` in the builder, or keep this one from it with `\"except\": [\"{}\"]`",
-                    target.raw_name
-                );
+                    format!("`{}` needs a machine, and `{}` connects to none", block.type_name.value, build.id);
+                let except = if self.hcl {
+                    format!("except = [\"{}.{}\"]", target.builder_type, target.raw_name)
+                } else {
+                    format!("\"except\": [\"{}\"]", target.raw_name)
+                };
+                let help =
+                    format!("set `communicator` to `ssh` in the builder, or keep this one from it with `{except}`");
                 let diagnostic = Diagnostic::error(code::NO_MACHINE, block.type_name.span, message).help(help);
                 self.evaluation.diagnostics.push(diagnostic);
             }
@@ -145,32 +168,35 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn post_processors(&mut self, target: For<'_>, mut build: Option<&mut CheckedBuild>) {
-        let document = self.document;
-        for (chain, blocks) in document.post_processors.iter().enumerate() {
-            // Whether what goes in is still what the builder made.
-            let mut of_builder = true;
-            for (place, block) in blocks.iter().enumerate() {
-                if self.inputs.except.iter().any(|name| name == block.raw_name()) {
-                    break;
-                }
-                if !applies(block, target.raw_name) {
-                    continue;
-                }
-                let pointer = format!("/post-processors/{chain}/{place}");
-                let found = self.entry(Kind::PostProcessor, block);
-                let part = self.part(Kind::PostProcessor, found, block, &pointer, target);
-                let Some(Entry::PostProcessor(post_processor)) = found else { continue };
-                let Some(part) = part else { continue };
-                let destroys = post_processor.destroys_input(&part.revealed, part.meta.keep_input_artifact);
-                if of_builder && destroys && target.builder_type.starts_with("amazon-") {
-                    self.refuse_destruction(block, part.meta.keep_input_artifact);
-                }
-                of_builder &= !matches!(block.type_name.value.as_str(), "artifice" | "compress");
-                if let Some(build) = build.as_deref_mut() {
-                    build.post_processors.push((chain, place, post_processor, part));
-                }
+    fn post_processors(&mut self, it: &Target<'_>, mut build: Option<&mut CheckedBuild>) {
+        let target = it.target();
+        // The chain that is looked at, and whether what goes in is still what the builder made.
+        let mut at = (usize::MAX, true);
+        for (chain, place, Placed { block, pointer }) in &it.post_processors {
+            if at.0 != *chain {
+                at = (*chain, true);
             }
+            let found = self.entry(Kind::PostProcessor, block);
+            let part = self.part(Kind::PostProcessor, found, block, pointer, target);
+            let Some(Entry::PostProcessor(post_processor)) = found else { continue };
+            let Some(part) = part else { continue };
+            let destroys = post_processor.destroys_input(&part.revealed, part.meta.keep_input_artifact);
+            if at.1 && destroys && target.builder_type.starts_with("amazon-") {
+                self.refuse_destruction(block, part.meta.keep_input_artifact);
+            }
+            at.1 &= !matches!(block.type_name.value.as_str(), "artifice" | "compress");
+            if let Some(build) = build.as_deref_mut() {
+                build.post_processors.push((*chain, *place, post_processor, part));
+            }
+        }
+    }
+
+    /// Components that run in none of the selected builds, looked at as if in the first: their mistakes are mistakes all the
+    /// same.
+    pub(super) fn check_idle(&mut self, first: &Target<'_>, idle: &[(Kind, Placed<'_>)]) {
+        for (kind, Placed { block, pointer }) in idle {
+            let found = self.entry(*kind, block);
+            self.part(*kind, found, block, pointer, first.target());
         }
     }
 
@@ -178,7 +204,7 @@ impl<'a> Checker<'a> {
         let type_name = &block.type_name.value;
         let message = format!("`{type_name}` would delete the image: its input is not kept");
         let help = if keep == Some(false) {
-            "remove `\"keep_input_artifact\": false`".to_owned()
+            "remove `keep_input_artifact`, which is false".to_owned()
         } else if type_name == "compress" {
             "an AMI has no files to compress; remove it, or put `artifice` before it to name the files".to_owned()
         } else {
@@ -186,27 +212,6 @@ impl<'a> Checker<'a> {
         };
         let diagnostic = Diagnostic::error(code::DESTROYS_IMAGE, block.type_name.span, message).help(help);
         self.evaluation.diagnostics.push(diagnostic);
-    }
-
-    /// Components that run in none of the selected builds: their mistakes are mistakes all the same.
-    fn leftovers(&mut self, selection: &Selection) {
-        let document = self.document;
-        let Some(selected) = selection.builders.first() else { return };
-        let target = target(selected, &document.builders[selected.index]);
-        let idle = |block: &Block| {
-            // With a selection, what it leaves out is not looked at, as Packer does not.
-            !selection.all_names.iter().any(|name| applies(block, name))
-        };
-        for (index, block) in document.provisioners.iter().enumerate().filter(|(_, b)| idle(b)) {
-            let found = self.entry(Kind::Provisioner, block);
-            self.part(Kind::Provisioner, found, block, &format!("/provisioners/{index}"), target);
-        }
-        for (chain, blocks) in document.post_processors.iter().enumerate() {
-            for (place, block) in blocks.iter().enumerate().filter(|(_, b)| idle(b)) {
-                let found = self.entry(Kind::PostProcessor, block);
-                self.part(Kind::PostProcessor, found, block, &format!("/post-processors/{chain}/{place}"), target);
-            }
-        }
     }
 
     /// The catalogue's entry for a block; of one that is not built or not known it tells.
@@ -275,6 +280,7 @@ impl<'a> Checker<'a> {
             build_type: target.builder_type,
             amazon: type_name.starts_with("amazon-"),
             strict: self.purpose == Purpose::Build,
+            hcl: self.hcl,
             inputs: self.inputs,
             variables: &self.evaluation.variables,
             secrets: &secrets,
@@ -300,6 +306,9 @@ impl<'a> Checker<'a> {
         self.evaluation.diagnostics.append(&mut decoded.diagnostics);
         self.evaluation.questions.append(&mut decoded.questions);
         self.evaluation.secrets.merge(std::mem::take(&mut decoded.secrets));
+        if self.hcl {
+            conceal(&mut decoded.value, &self.evaluation.secrets);
+        }
         let revealed = decoded.value.reveal(&self.evaluation.secrets);
         if let Some(found) = found {
             self.rules(found, &revealed, &decoded);
@@ -347,8 +356,10 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn target<'s>(selected: &'s Selected, block: &'s Block) -> For<'s> {
-    For { raw_name: &selected.raw_name, name: &selected.name, builder_type: &block.type_name.value }
+impl Target<'_> {
+    fn target(&self) -> For<'_> {
+        For { raw_name: self.raw_name, name: self.name, builder_type: &self.builder.block.type_name.value }
+    }
 }
 
 /// Whether the same reference stands for two values.

@@ -15,6 +15,7 @@ pub(super) fn meta(block: &Block, scope: &Scope<'_>, findings: &mut Findings) ->
         pause_before: block.pause_before.map(|(time, _)| time),
         timeout: block.timeout.map(|(time, _)| time),
         max_retries: block.max_retries.as_ref().map_or(0, |node| retries(node, scope, findings)),
+        continue_on_error: block.continue_on_error,
         keep_input_artifact: block.keep_input_artifact,
     }
 }

@@ -7,7 +7,11 @@
 //! editor).
 
 pub mod check;
+mod conceal;
 pub mod digest;
+mod hcl;
+#[cfg(test)]
+mod hcl_tests;
 mod meta;
 mod places;
 pub mod resolve;
@@ -24,7 +28,6 @@ use crate::template::inputs::Inputs;
 use crate::template::json;
 use crate::template::question::Question;
 use crate::template::variables::{self, Variables};
-use crate::text::code::call as code;
 use crate::text::{Diagnostic, SourceId, Sources, Span};
 
 /// What an evaluation is for.
@@ -78,8 +81,7 @@ pub fn evaluate(
     let mut evaluation = Evaluation::default();
     let Some(source) = sources.get(template).cloned() else { return evaluation };
     if is_hcl(&source.name) {
-        evaluation.diagnostics.push(hcl(template));
-        return evaluation;
+        return evaluate_hcl(sources, &[template], inputs, options, purpose);
     }
     let root = json::parse(&source, &mut evaluation.diagnostics);
     let Some(root) = root else { return evaluation };
@@ -94,8 +96,12 @@ pub fn evaluate(
     );
     let selection = select::select(&document, inputs, &mut evaluation, purpose);
     evaluation.selected = selection.builders.iter().map(|b| b.name.clone()).collect();
-    let mut checker = check::Checker::new(&document, inputs, &mut evaluation, purpose);
-    let checked = checker.check(&selection);
+    let targets = select::targets(&document, &selection, inputs);
+    let mut checker = check::Checker::new(inputs, &mut evaluation, purpose, selection.all_names.clone(), false);
+    let checked = checker.check(&targets);
+    if let Some(first) = targets.first() {
+        checker.check_idle(first, &select::idle(&document, &selection));
+    }
     tidy(&mut evaluation);
     if !evaluation.diagnostics.is_empty() {
         evaluation.sensitive = sensitive::places(&root, &document, &evaluation.variables);
@@ -107,6 +113,24 @@ pub fn evaluate(
     evaluation
 }
 
+/// Evaluates an HCL2 template, which may be in several files of `sources`.
+#[must_use]
+pub fn evaluate_hcl(
+    sources: &mut Sources,
+    files: &[SourceId],
+    inputs: &Inputs,
+    options: &RunOptions,
+    purpose: Purpose,
+) -> Evaluation {
+    hcl::evaluate(sources, files, inputs, options, purpose)
+}
+
+/// As [`syntax`], of an HCL2 template in several files.
+#[must_use]
+pub fn syntax_hcl(sources: &Sources, files: &[SourceId]) -> Evaluation {
+    hcl::syntax(sources, files)
+}
+
 /// What is wrong with the form of a template, as far as its text alone tells (`-syntax-only`). Variables have no values, and
 /// no plan comes out.
 #[must_use]
@@ -114,8 +138,9 @@ pub fn syntax(sources: &Sources, template: SourceId) -> Evaluation {
     let mut evaluation = Evaluation::default();
     let Some(source) = sources.get(template) else { return evaluation };
     if is_hcl(&source.name) {
-        evaluation.diagnostics.push(hcl(template));
-    } else if let Some(root) = json::parse(source, &mut evaluation.diagnostics) {
+        return hcl::syntax(sources, &[template]);
+    }
+    if let Some(root) = json::parse(source, &mut evaluation.diagnostics) {
         let document = document::read(&root, &mut evaluation.diagnostics);
         if !evaluation.diagnostics.is_empty() {
             evaluation.sensitive = sensitive::places(&root, &document, &evaluation.variables);
@@ -123,11 +148,6 @@ pub fn syntax(sources: &Sources, template: SourceId) -> Evaluation {
         evaluation.document = Some(document);
     }
     evaluation
-}
-
-fn hcl(template: SourceId) -> Diagnostic {
-    Diagnostic::error(code::HCL2, Span::new(template, 0, 0), "HCL2 templates are not read yet")
-        .help("kiln reads JSON templates so far; `packer` can build this one meanwhile")
 }
 
 /// Whether Packer would read a file of this name as HCL2.

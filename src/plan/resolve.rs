@@ -57,7 +57,7 @@ fn build(checked: &CheckedBuild, cwd: &Path) -> PlannedBuild {
         step("error-cleanup", StepPart::Provision, title, part, &provisioner.files(&part.revealed), cwd)
     });
     PlannedBuild {
-        id: checked.name.as_str().into(),
+        id: checked.id.as_str().into(),
         name: checked.name.clone(),
         builder_type: checked.builder_type.clone(),
         config: checked.part.value.clone(),

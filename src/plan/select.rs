@@ -4,6 +4,7 @@
 //! before the one that is named.
 
 use crate::run::Value;
+use crate::schema::Kind;
 use crate::template::document::{Block, Document};
 use crate::template::engine::{self, Findings, Stage};
 use crate::template::inputs::Inputs;
@@ -11,6 +12,7 @@ use crate::text::Diagnostic;
 use crate::text::code::call as code;
 use crate::text::diagnostic::did_you_mean;
 
+use super::check::{Placed, Target};
 use super::{Evaluation, Purpose};
 
 /// A builder that is to be built.
@@ -121,7 +123,49 @@ fn warn_of_strangers(document: &Document, inputs: &Inputs, all: &[Selected], dia
 }
 
 /// Whether a provisioner or post-processor runs for the builder of this raw name.
-pub(super) fn applies(block: &Block, raw_builder: &str) -> bool {
+fn applies(block: &Block, raw_builder: &str) -> bool {
     let named = |list: &[crate::template::tree::Text]| list.iter().any(|t| t.value == raw_builder);
     (block.only.is_empty() || named(&block.only)) && !named(&block.except)
+}
+
+/// The selected builds with their components.
+pub(super) fn targets<'a>(document: &'a Document, selection: &'a Selection, inputs: &Inputs) -> Vec<Target<'a>> {
+    selection.builders.iter().map(|selected| target(document, selected, inputs)).collect()
+}
+
+fn target<'a>(document: &'a Document, selected: &'a Selected, inputs: &Inputs) -> Target<'a> {
+    let placed = |block, pointer| Placed { block, pointer };
+    let provisioners = document.provisioners.iter().enumerate().filter(|(_, b)| applies(b, &selected.raw_name));
+    let mut post_processors = Vec::new();
+    for (chain, blocks) in document.post_processors.iter().enumerate() {
+        let before_end = blocks.iter().take_while(|b| !inputs.except.iter().any(|name| name == b.raw_name()));
+        for (place, block) in before_end.enumerate().filter(|(_, b)| applies(b, &selected.raw_name)) {
+            post_processors.push((chain, place, placed(block, format!("/post-processors/{chain}/{place}"))));
+        }
+    }
+    Target {
+        id: &selected.name,
+        raw_name: &selected.raw_name,
+        name: &selected.name,
+        builder: placed(&document.builders[selected.index], format!("/builders/{}", selected.index)),
+        provisioners: provisioners.map(|(i, block)| (i, placed(block, format!("/provisioners/{i}")))).collect(),
+        error_cleanup: document.error_cleanup.as_ref().map(|b| placed(b, "/error-cleanup-provisioner".to_owned())),
+        post_processors,
+    }
+}
+
+/// Components that are for none of the builders. With a selection, what it leaves out is not among them, as for Packer.
+pub(super) fn idle<'a>(document: &'a Document, selection: &Selection) -> Vec<(Kind, Placed<'a>)> {
+    let idle = |block: &Block| !selection.all_names.iter().any(|name| applies(block, name));
+    let mut found = Vec::new();
+    for (i, block) in document.provisioners.iter().enumerate().filter(|(_, b)| idle(b)) {
+        found.push((Kind::Provisioner, Placed { block, pointer: format!("/provisioners/{i}") }));
+    }
+    for (chain, blocks) in document.post_processors.iter().enumerate() {
+        for (place, block) in blocks.iter().enumerate().filter(|(_, b)| idle(b)) {
+            let pointer = format!("/post-processors/{chain}/{place}");
+            found.push((Kind::PostProcessor, Placed { block, pointer }));
+        }
+    }
+    found
 }

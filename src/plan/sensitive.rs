@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use crate::component::catalogue;
 use crate::schema::{Fields, Kind, Type};
 use crate::template::document::Document;
+use crate::template::hcl::blocks::Evaluated;
 use crate::template::tree::{Entry, Node, Tree};
 use crate::template::variables::Variables;
 use crate::text::Span;
@@ -84,8 +85,25 @@ pub(super) fn places(root: &Node, document: &Document, variables: &Variables) ->
     found.places
 }
 
+/// As [`places`], of an HCL2 template.
+pub(super) fn of_builds(evaluated: &Evaluated) -> Vec<Span> {
+    let mut found = Found::default();
+    for build in &evaluated.builds {
+        let others = build.provisioners.iter().map(|p| &p.block).chain(build.post_processors.iter().map(|p| &p.block));
+        for block in std::iter::once(&build.builder).chain(&build.error_cleanup).chain(others) {
+            found.fields(&block.body);
+            block.overrides.iter().for_each(|(_, over)| found.fields(over));
+        }
+    }
+    let sensitive = evaluated.variables.values().filter(|v| v.sensitive);
+    found.places.extend(sensitive.flat_map(|v| v.given_at.iter().copied()));
+    found.places
+}
+
 #[derive(Default)]
 struct Found {
+    /// Which keys are sensitive, of those that were looked at.
+    looked_up: std::collections::HashMap<String, bool>,
     places: Vec<Span>,
     /// Names of variables that went into sensitive fields.
     used: BTreeSet<String>,
@@ -95,7 +113,13 @@ impl Found {
     /// Looks for sensitive fields.
     fn fields(&mut self, node: &Node) {
         for entry in node.entries() {
-            if NAMES.is_sensitive(&entry.key.value) {
+            let key = &entry.key.value;
+            let known = self.looked_up.get(key).copied();
+            let sensitive = known.unwrap_or_else(|| NAMES.is_sensitive(key));
+            if known.is_none() {
+                self.looked_up.insert(key.clone(), sensitive);
+            }
+            if sensitive {
                 self.values(&entry.value);
             } else {
                 self.fields(&entry.value);

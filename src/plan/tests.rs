@@ -196,10 +196,10 @@ fn a_secret_of_the_template_is_not_in_the_plan() {
 #[test]
 fn hcl_is_told_apart_by_name() {
     let mut sources = Sources::default();
-    let id = sources.add("web.pkr.hcl", "source \"null\" \"x\" {}");
+    let id = sources.add("web.pkr.hcl", "sorce \"null\" \"x\" {}");
     let evaluation = evaluate(&mut sources, id, &Inputs::default(), &RunOptions::default(), Purpose::Validate);
     let codes: Vec<&str> = evaluation.diagnostics.iter().map(|d| d.code.as_str()).collect();
-    assert_eq!(codes, ["K1001"]);
+    assert_eq!(codes, ["K1401"]);
 }
 
 fn template_with(inline: &[&str], host: &str) -> String {

@@ -117,6 +117,9 @@ pub struct StepMeta {
     pub timeout: Option<Duration>,
     #[serde(default)]
     pub max_retries: u32,
+    /// A provisioner's failure is told, and the build goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continue_on_error: bool,
     /// Post-processors only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_input_artifact: Option<bool>,

@@ -7,10 +7,11 @@ mod block;
 mod read;
 #[cfg(test)]
 mod tests;
-mod version;
+pub(super) mod version;
 
 use std::time::Duration;
 
+pub(super) use block::{read_duration, read_retries};
 pub use read::read;
 
 use super::tree::{Node, Text};
@@ -53,6 +54,8 @@ pub struct Block {
     /// Not rendered yet.
     pub max_retries: Option<Node>,
     pub keep_input_artifact: Option<bool>,
+    /// A failure does not end the build; HCL2 only.
+    pub continue_on_error: bool,
     /// The object without `type`, `name` and meta keys.
     pub body: Node,
 }

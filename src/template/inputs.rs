@@ -18,6 +18,12 @@ pub struct Inputs {
     /// `-var-file`s, in order: path as given, and text.
     pub var_files: Vec<(String, String)>,
     pub answers: Answers,
+    /// `*.auto.pkrvars.*` beside an HCL2 template, in order.
+    pub auto_var_files: Vec<(String, String)>,
+    /// The template's folder as the user named it: `path.root`.
+    pub root: String,
+    /// Data sources of HCL2 templates are asked.
+    pub execute_data: bool,
     /// `-only` and `-except`, in order.
     pub only: Vec<String>,
     pub except: Vec<String>,

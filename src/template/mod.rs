@@ -1,4 +1,4 @@
-//! From a template's text to values: JSON with spans, the `{{ }}` language, variables, and decoding by schema. Pure.
+//! From a template's text to values: JSON and HCL2 with spans, the `{{ }}` language, variables, and decoding by schema. Pure.
 //!
 //! Evaluation is a function of (tree, inputs, answers). What needs the world comes back as a [`question::Question`]; the rim
 //! answers and evaluation runs again. An unanswered question gives an unknown value, which is no mistake.
@@ -8,6 +8,8 @@
 pub mod decode;
 pub mod document;
 pub mod engine;
+pub mod fix;
+pub mod hcl;
 pub mod inputs;
 pub mod json;
 pub mod question;

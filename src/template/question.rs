@@ -17,9 +17,28 @@ pub enum Question {
         profile: String,
         shared_credentials_file: String,
     },
+    /// The content of any file.
+    FileBytes {
+        path: String,
+    },
+    /// Is there a regular file? A folder of this name is an error.
+    IsFile {
+        path: String,
+    },
+    /// The regular files in a folder, at any depth, whose path below it matches a pattern of Packer's `fileset`; up to so many.
+    FileSet {
+        folder: String,
+        pattern: String,
+        most: usize,
+    },
     Vault {
         path: String,
         key: String,
+    },
+    /// What a data source of an HCL2 template gives: its type, and its attributes as JSON. The answer is JSON too.
+    DataSource {
+        kind: String,
+        config: String,
     },
     ConsulKey {
         path: String,
@@ -37,6 +56,8 @@ pub enum Answer {
     Yes,
     No,
     Text(String),
+    Bytes(Vec<u8>),
+    Names(Vec<String>),
     /// It could not be answered; why, and what to do.
     Failed(String),
 }

@@ -35,6 +35,7 @@ pub struct Text {
     /// The whole literal, quotes included.
     pub span: Span,
     /// (offset in `value`, offset in the source) from which on both run in step; sorted. An escape begins a new run.
+    /// Without any, all of it stands at `span`.
     pub runs: Vec<(u32, u32)>,
 }
 
@@ -42,6 +43,9 @@ impl Text {
     /// The place in the source of a range of the decoded value.
     #[must_use]
     pub fn place(&self, range: std::ops::Range<usize>) -> Span {
+        if self.runs.is_empty() {
+            return self.span;
+        }
         let (start, end) = (self.source_offset(range.start), self.source_offset(range.end));
         Span::new(self.span.source, start, end.max(start))
     }

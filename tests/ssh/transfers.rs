@@ -207,7 +207,7 @@ async fn progress_only_grows_and_ends_with_all() {
     let progress = |done, total| told.lock().unwrap().push((done, total));
     link.upload(&local, there.to_str().unwrap(), None, &progress, &never()).await.unwrap();
     let told = told.into_inner().unwrap();
-    assert!(told.is_sorted_by_key(|(done, _)| *done) && told.len() > 10 && told.len() < 100, "{}", told.len());
+    assert!(told.is_sorted_by_key(|(done, _)| *done) && told.len() > 1 && told.len() < 100, "{}", told.len());
     assert_eq!(told.last(), Some(&(30_000_000, 30_000_000)));
 }
 

@@ -8,6 +8,7 @@ mod call;
 mod cancel;
 mod credentials;
 mod faults;
+mod hcl;
 mod held;
 mod kill;
 mod log;

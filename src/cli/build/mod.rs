@@ -24,6 +24,7 @@ use crate::os::signal::{Signal, Signals};
 use crate::plan::Purpose;
 use crate::run::plan::{OnError, RunOptions};
 use crate::run::{Command, Fact, RunState};
+use crate::text::SourceId;
 
 /// Build images from a template.
 #[derive(Clone, Debug, Args)]
@@ -190,8 +191,9 @@ fn request(args: &BuildArgs, settings: &Settings) -> LoadRequest {
 
 /// What the run writes down of what it was made from.
 fn inputs(loaded: &Loaded) -> RunInputs {
-    let template = loaded.sources.get(loaded.template).map(|s| (s.name.clone(), s.text.to_string()));
-    RunInputs { template: template.unwrap_or_default(), var_files: loaded.inputs.var_files.clone() }
+    let text = |id: &SourceId| loaded.sources.get(*id).map(|s| (s.name.clone(), s.text.to_string()));
+    let var_files = loaded.inputs.auto_var_files.iter().chain(&loaded.inputs.var_files).cloned().collect();
+    RunInputs { templates: loaded.files.iter().filter_map(text).collect(), var_files }
 }
 
 /// Whether a person is there to be asked.

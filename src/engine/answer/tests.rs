@@ -142,6 +142,12 @@ async fn files_are_looked_for_from_the_working_folder() {
     assert_eq!(ask(Question::FileContent { path: "a.txt".into() }).await, Answer::Text("text".into()));
     let Answer::Failed(why) = ask(Question::FileContent { path: "b.txt".into() }).await else { panic!() };
     assert!(why.starts_with("cannot read `b.txt`: "), "{why}");
+    assert_eq!(ask(Question::FileBytes { path: "a.txt".into() }).await, Answer::Bytes(b"text".to_vec()));
+    assert_eq!(ask(Question::IsFile { path: "a.txt".into() }).await, Answer::Yes);
+    assert_eq!(ask(Question::IsFile { path: "b.txt".into() }).await, Answer::No);
+    assert!(matches!(ask(Question::IsFile { path: ".".into() }).await, Answer::Failed(_)));
+    let set = Question::FileSet { folder: ".".into(), pattern: "*.txt".into(), most: 9 };
+    assert_eq!(ask(set).await, Answer::Names(vec!["a.txt".into()]));
 }
 
 #[tokio::test]

@@ -359,7 +359,7 @@ impl Bench {
         let request = StartRequest {
             plan,
             secrets: self.secrets.clone(),
-            inputs: RunInputs { template: ("t.json".into(), "{}".into()), var_files: Vec::new() },
+            inputs: RunInputs { templates: vec![("t.json".into(), "{}".into())], var_files: Vec::new() },
             state_dir: self.state.path().into(),
             keep_runs: None,
             clouds: Arc::default(),

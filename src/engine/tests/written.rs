@@ -222,7 +222,10 @@ async fn inputs_hold_no_value_of_a_sensitive_variable_not_even_one_that_was_over
         plan: plan(vec![build("a", &[])], OnError::Cleanup),
         secrets: bench.secrets.clone(),
         inputs: crate::engine::RunInputs {
-            template: ("t.json".into(), r#"{"variables": {"password": "a default"}, "x": "the \"last\" one"}"#.into()),
+            templates: vec![(
+                "t.json".into(),
+                r#"{"variables": {"password": "a default"}, "x": "the \"last\" one"}"#.into(),
+            )],
             var_files: vec![("dir/v.json".into(), r#"{"password": "pw", "region": "r"}"#.into())],
         },
         state_dir: bench.state.path().into(),

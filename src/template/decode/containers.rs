@@ -24,6 +24,10 @@ impl Walk<'_> {
                 Some(Value::List(list))
             }
             Tree::Object(entries) if entries.is_empty() => Some(Value::List(Vec::new())),
+            // HCL makes no list of anything else.
+            Tree::String(_) | Tree::Bool(_) | Tree::Number(_) if self.scope.hcl => {
+                self.wrong_type(node, &at.field.ty.described(), at)
+            }
             Tree::String(text) => {
                 let value = self.render(text, at)?;
                 let whole = self.reveal(&value);

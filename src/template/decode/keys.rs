@@ -99,7 +99,7 @@ impl Walk<'_> {
         }
         let shown = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         let component = self.scope.component;
-        if let Some(old) = old_names::find(entry, |name| fields.contains_key(name)) {
+        if let Some(old) = old_names::find(entry, self.scope.hcl, |name| fields.contains_key(name)) {
             let message = format!("`{shown}` is an old key that {component} no longer has");
             let mut diagnostic = Diagnostic::error(code::OLD_NAME, entry.key.span, message);
             diagnostic = match old.fix {
@@ -123,7 +123,7 @@ impl Walk<'_> {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?")).fix(
                 format!("Rename to `{near}`"),
                 entry.key.span,
-                format!("\"{near}\""),
+                if self.scope.hcl { near.to_owned() } else { format!("\"{near}\"") },
             );
             meant = field_of(near, fields).map(|(field, _)| field.to_owned());
         } else if matches!(key, "only" | "except" | "pause_before" | "timeout" | "max_retries" | "override") {

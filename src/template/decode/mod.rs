@@ -7,7 +7,7 @@
 
 mod containers;
 mod keys;
-mod old_names;
+pub(super) mod old_names;
 mod overlay;
 mod places;
 mod rules;
@@ -48,6 +48,8 @@ pub struct Scope<'a> {
     pub amazon: bool,
     /// What is known but not built is an error, not a warning.
     pub strict: bool,
+    /// The tree is of an HCL2 template, whose rules for types are stricter than JSON's.
+    pub hcl: bool,
     pub inputs: &'a Inputs,
     pub variables: &'a Variables,
     pub secrets: &'a Secrets,

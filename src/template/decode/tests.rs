@@ -80,6 +80,7 @@ fn decoded_of(node: &Node, strict: bool) -> Decoded {
         build_type: "thing",
         amazon: false,
         strict,
+        hcl: false,
         inputs: &Inputs::default(),
         variables: &Variables::default(),
         secrets: &Secrets::default(),

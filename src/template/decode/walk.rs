@@ -80,6 +80,7 @@ impl<'a> Walk<'a> {
     fn string(&mut self, node: &Node, at: &At<'_>) -> Option<Value> {
         let value = match &node.tree {
             Tree::String(text) => self.render(text, at)?,
+            Tree::Bool(b) if self.scope.hcl => Value::Text(b.to_string()),
             Tree::Bool(b) => Value::Text(if *b { "1" } else { "0" }.into()),
             Tree::Number(n) => Value::Text(scalar::number_text(n)),
             Tree::Null => Value::Text(String::new()),

@@ -129,6 +129,7 @@ impl Block {
             timeout: None,
             max_retries: None,
             keep_input_artifact: None,
+            continue_on_error: false,
             body,
         }
     }
@@ -302,7 +303,7 @@ impl Names {
 }
 
 /// Packer reads these before it renders anything.
-fn read_duration(entry: &Entry, diagnostics: &mut Vec<Diagnostic>) -> Option<(Duration, Span)> {
+pub(in crate::template) fn read_duration(entry: &Entry, diagnostics: &mut Vec<Diagnostic>) -> Option<(Duration, Span)> {
     let (key, value) = (&entry.key.value, &entry.value);
     match &value.tree {
         Tree::String(text) => match duration::parse(&text.value) {
@@ -348,7 +349,7 @@ fn read_duration(entry: &Entry, diagnostics: &mut Vec<Diagnostic>) -> Option<(Du
     }
 }
 
-fn read_retries(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+pub(in crate::template) fn read_retries(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
     let written = match &node.tree {
         Tree::Null | Tree::Broken => return None,
         Tree::Number(digits) => digits,

@@ -31,6 +31,38 @@ impl Version {
     }
 }
 
+/// Whether a version meets a constraint as Packer's HCL2 templates write it: `>= 1.2, < 2`, `~> 1.8`, `1.9.4`. `None`: it is none.
+pub(in crate::template) fn satisfies(version: &str, constraint: &str) -> Option<bool> {
+    let version = Version::parse(version)?;
+    let mut all = true;
+    for part in constraint.split(',') {
+        let part = part.trim();
+        let digits = part.find(|c: char| c.is_ascii_digit() || c == 'v')?;
+        let (operator, wanted) = (part[..digits].trim(), &part[digits..]);
+        let precise = wanted.split(['-', '+']).next().map_or(0, |n| n.split('.').count());
+        let wanted = Version::parse(wanted)?;
+        all &= match operator {
+            "" | "=" => version == wanted,
+            "!=" => version != wanted,
+            ">" => version > wanted,
+            ">=" => version >= wanted,
+            "<" => version < wanted,
+            "<=" => version <= wanted,
+            "~>" => version >= wanted && version.starts_as(&wanted, precise.saturating_sub(1).max(1)),
+            _ => return None,
+        };
+    }
+    Some(all)
+}
+
+impl Version {
+    /// Whether the first `count` numbers are the same.
+    fn starts_as(&self, other: &Self, count: usize) -> bool {
+        let number = |v: &Self, i: usize| v.numbers.get(i).copied().unwrap_or(0);
+        (0..count).all(|i| number(self, i) == number(other, i))
+    }
+}
+
 impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -59,6 +91,25 @@ mod tests {
         assert!(v("1.16.0") == v("v1.16") && v("1.16.0+x") == v("1.16"));
         assert!(v("1.16.0-dev") < v("1.16.0") && v("1.16.1-dev") > v("1.16.0"));
         assert!(v("2") > v("1.99.99.99"));
+    }
+
+    #[test]
+    fn constraints_are_those_of_packer() {
+        for (constraint, met) in [
+            (">= 1.9.0", Some(true)),
+            (">=1.9, < 2", Some(true)),
+            ("~> 1.15", Some(true)),
+            ("~> 1.15.0", Some(false)),
+            ("~> 1", Some(true)),
+            ("1.16.0", Some(true)),
+            ("!= 1.16.0", Some(false)),
+            ("> v1.16", Some(false)),
+            ("=> 1", None),
+            ("", None),
+            ("latest", None),
+        ] {
+            assert_eq!(super::satisfies("1.16.0", constraint), met, "{constraint}");
+        }
     }
 
     #[test]

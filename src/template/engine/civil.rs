@@ -2,7 +2,7 @@
 
 /// A moment, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(in crate::template) struct Moment {
     pub unix: i64,
     pub year: i64,
     /// 1 to 12, 1 to 31.
@@ -17,7 +17,7 @@ pub(super) struct Moment {
     pub second: i64,
 }
 
-pub(super) const MONTHS: [&str; 12] = [
+pub(in crate::template) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -32,7 +32,8 @@ pub(super) const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub(super) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(in crate::template) const WEEKDAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 const DAY: i64 = 86_400;
 /// Days of 400 years, after which the calendar repeats.
@@ -65,6 +66,21 @@ impl Moment {
             minute: clock / 60 % 60,
             second: clock % 60,
         }
+    }
+
+    /// The UNIX time at which a day begins; `None` when the calendar has no such day.
+    #[must_use]
+    pub fn unix(year: i64, month: i64, day: i64) -> Option<i64> {
+        if !(-999_999..=999_999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let from_march = year - i64::from(month <= 2);
+        let (era, of_era) = (from_march.div_euclid(400), from_march.rem_euclid(400));
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let days = era * ERA + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468;
+        let moment = Self::of(days * DAY);
+        // The 31st of a short month lands in the next one.
+        (moment.day == day).then_some(moment.unix)
     }
 
     pub fn month_name(&self) -> &'static str {
@@ -123,6 +139,17 @@ mod tests {
         assert_eq!(shown(1_735_689_599), "2024-12-31 Tuesday 23:59:59 day 366");
         assert_eq!(shown(4_107_542_400), "2100-3-1 Monday 0:0:0 day 60");
         assert_eq!(shown(-62_167_219_200), "0-1-1 Saturday 0:0:0 day 1");
+    }
+
+    #[test]
+    fn a_day_is_found_again() {
+        for unix in (-30_000..30_000).map(|day| day * DAY * 7) {
+            let m = Moment::of(unix);
+            assert_eq!(Moment::unix(m.year, i64::try_from(m.month).unwrap(), m.day), Some(unix));
+        }
+        for (year, month, day) in [(2025, 2, 29), (2026, 4, 31), (2026, 13, 1), (2026, 0, 1), (2026, 1, 0)] {
+            assert_eq!(Moment::unix(year, month, day), None, "{year}-{month}-{day}");
+        }
     }
 
     #[test]

@@ -341,7 +341,7 @@ fn float(out: &mut String, f: f64, verb: char, flags: Flags) {
 }
 
 /// `%g`: the shortest text that reads back, or so many digits; an exponent below 1e-4 and where digits do not reach.
-pub(super) fn general(f: f64, precision: Option<usize>, keep_zeros: bool) -> String {
+pub(in crate::template) fn general(f: f64, precision: Option<usize>, keep_zeros: bool) -> String {
     if !f.is_finite() {
         return if f.is_nan() { "NaN".into() } else { (if f > 0.0 { "+Inf" } else { "-Inf" }).into() };
     }

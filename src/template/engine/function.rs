@@ -51,6 +51,7 @@ const FUNCTIONS: &[Function] = &[
     function("clean_resource_name", 1, 1, "clean_resource_name TEXT"),
     function("consul_key", 1, 1, "consul_key \"path\""),
     function("env", 1, 1, "env \"NAME\""),
+    function("hcl", 1, 1, "hcl EXPRESSION"),
     function("isotime", 0, 1, "isotime \"2006-01-02\""),
     function("lower", 1, 1, "lower TEXT"),
     function("packer_version", 0, 0, "packer_version"),

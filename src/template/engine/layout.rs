@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::civil::Moment;
 
 /// Formats a moment of UTC, whole seconds.
-pub(super) fn format(layout: &str, moment: &Moment) -> String {
+pub(in crate::template) fn format(layout: &str, moment: &Moment) -> String {
     let mut out = String::with_capacity(layout.len() + 10);
     let mut rest = layout;
     while let Some(c) = rest.chars().next() {

@@ -9,21 +9,21 @@
 mod arguments;
 mod ast;
 mod builtin;
-mod civil;
+pub(super) mod civil;
 mod eval;
 mod expression;
 mod fault;
-mod format;
+pub(super) mod format;
 mod function;
-mod layout;
+pub(super) mod layout;
 mod lex;
 mod number;
 mod packer;
 mod parse;
 mod partial;
 mod pipeline;
-mod quote;
-mod strftime;
+pub(super) mod quote;
+pub(super) mod strftime;
 mod value;
 
 #[cfg(test)]

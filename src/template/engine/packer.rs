@@ -13,6 +13,7 @@ use super::value::{Str, Val};
 use super::{layout, strftime};
 use crate::run::Value;
 use crate::run::value::Piece;
+use crate::template::hcl::eval::evaluate_late;
 use crate::template::inputs::PACKER_VERSION;
 use crate::template::question::{Answer, Question};
 use crate::text::code::{engine as code, variable};
@@ -26,6 +27,7 @@ impl<'a> Evaluator<'a> {
             "user" => return self.user(a),
             "env" => return self.env(a),
             "build" => return self.build(a),
+            "hcl" => return self.hcl(a),
             "build_name" => return build_fact(a, self.scope.build_name),
             "build_type" => return build_fact(a, self.scope.build_type),
             "consul_key" => return self.ask(a, Question::ConsulKey { path: a.string(0)?.text.to_string() }, false),
@@ -176,9 +178,7 @@ impl<'a> Evaluator<'a> {
             Some(Answer::Failed(why)) => {
                 Err(Fault::new(code::LOOKUP_FAILED, a.range.clone(), format!("`{}` failed: {why}", a.name)))
             }
-            Some(Answer::Yes | Answer::No) => {
-                Err(Fault::new(code::LOOKUP_FAILED, a.range.clone(), format!("`{}` gave no text", a.name)))
-            }
+            Some(_) => Err(Fault::new(code::LOOKUP_FAILED, a.range.clone(), format!("`{}` gave no text", a.name))),
             None => {
                 if !self.found.questions.contains(&question) {
                     self.found.questions.push(question);
@@ -212,6 +212,22 @@ impl<'a> Evaluator<'a> {
                 Err(Fault::new(code::NOT_HERE, a.range.clone(), "values of the build are known only while it runs")
                     .help("use `build` in provisioners and post-processors"))
             }
+        }
+    }
+
+    /// What an HCL2 template makes of values of the build: evaluated when they are there.
+    fn hcl(&mut self, a: &Arguments<'_, 'a>) -> Evaluated<Val<'a>> {
+        let expression = &a.string(0)?.text;
+        match self.scope.place {
+            Place::Component { late: true } => Ok(Val::Late),
+            Place::Due => {
+                let Val::Map(map) = &self.scope.dot else { return Err(a.fault("the build has no values")) };
+                let values = map.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+                let evaluated = evaluate_late(expression, values, self.scope.start, self.scope.seed);
+                evaluated.map(Val::text).map_err(|message| a.fault(message))
+            }
+            _ => Err(Fault::new(code::NOT_HERE, a.range.clone(), "values of the build are known only while it runs")
+                .help("use them in scripts, paths and commands of provisioners and post-processors")),
         }
     }
 

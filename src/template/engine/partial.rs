@@ -21,7 +21,7 @@ pub(super) fn is_late(template: &Template) -> bool {
                 late |= match &operand.kind {
                     OperandKind::Dot | OperandKind::Field(_) => true,
                     OperandKind::Variable(name, _) => name.is_empty(),
-                    OperandKind::Function(name) => name == "build",
+                    OperandKind::Function(name) => matches!(name.as_str(), "build" | "hcl"),
                     _ => false,
                 };
             });

@@ -57,7 +57,7 @@ fn unicode(chars: &mut std::str::CharIndices<'_>) -> Option<u32> {
 }
 
 /// A literal in quotes that reads back as `text`, as Go's `strconv.Quote` writes it; `ascii` escapes all else.
-pub(super) fn quote(text: &str, quote: char, ascii: bool) -> String {
+pub(in crate::template) fn quote(text: &str, quote: char, ascii: bool) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push(quote);
     for c in text.chars() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::civil::Moment;
 
 /// Formats a moment. What is no directive stays as it stands.
-pub(super) fn format(format: &str, moment: &Moment) -> String {
+pub(in crate::template) fn format(format: &str, moment: &Moment) -> String {
     let mut out = String::with_capacity(format.len() * 2);
     let mut chars = format.chars();
     while let Some(c) = chars.next() {

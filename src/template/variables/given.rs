@@ -36,7 +36,7 @@ pub(super) fn all(inputs: &Inputs, sources: &mut Sources, diagnostics: &mut Vec<
             let found = Diagnostic::error(
                 code::VAR_FILE_HCL,
                 Span::new(id, 0, 0),
-                format!("`{path}` is a var-file in HCL, which kiln cannot read yet"),
+                format!("`{path}` is a var-file in HCL, which a JSON template does not take"),
             );
             diagnostics.push(found.help("write the values as a flat JSON object, in a file that ends in `.json`"));
             continue;

@@ -211,7 +211,7 @@ fn a_var_file_is_a_flat_object_of_strings() {
             "variable `x` must be a string and is a number",
             "variable `z` must be a string and is an array",
             "a var-file is an object of variables, and this is an array",
-            "`c.pkrvars.hcl` is a var-file in HCL, which kiln cannot read yet",
+            "`c.pkrvars.hcl` is a var-file in HCL, which a JSON template does not take",
         ]
     );
     assert_eq!(found.sources.text(found.diagnostics[0].span.unwrap()), "5");

@@ -63,6 +63,12 @@ pub mod communicator;
 pub mod engine;
 /// K05: fields, by schema.
 pub mod field;
+/// K14: Packer's blocks in HCL2.
+pub mod hcl_block;
+/// K12: the HCL text.
+pub mod hcl_syntax;
+/// K13: HCL's expressions.
+pub mod hcl_value;
 /// K01: the JSON text.
 pub mod json;
 /// K09: post-processors.
@@ -74,7 +80,7 @@ pub mod structure;
 /// K03: variables.
 pub mod variable;
 
-const RANGES: [&[(Code, &str)]; 10] = [
+const RANGES: [&[(Code, &str)]; 13] = [
     json::PAGES,
     engine::PAGES,
     variable::PAGES,
@@ -85,6 +91,9 @@ const RANGES: [&[(Code, &str)]; 10] = [
     provisioner::PAGES,
     post_processor::PAGES,
     call::PAGES,
+    hcl_block::PAGES,
+    hcl_syntax::PAGES,
+    hcl_value::PAGES,
 ];
 
 fn pages() -> impl Iterator<Item = &'static (Code, &'static str)> {

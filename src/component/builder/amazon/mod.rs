@@ -7,6 +7,7 @@
 mod block_device;
 pub mod check;
 pub mod config;
+pub mod data_source;
 mod filter;
 mod learnt;
 mod names;

@@ -1,0 +1,14 @@
+codes! {
+    UNKNOWN_NAME = "K1301";
+    NO_PART = "K1302";
+    OPERAND = "K1303";
+    CONDITION = "K1304";
+    ITERATION = "K1305";
+    UNKNOWN_FUNCTION = "K1306";
+    CALL = "K1307";
+    TEMPLATE = "K1308";
+    KEY = "K1309";
+    LIMIT = "K1310";
+    LOOKUP_FAILED = "K1311";
+    TYPE = "K1312";
+}

@@ -1,0 +1,6 @@
+diagnostics {
+  error {
+    from { byte = 5 }
+    to { byte = 6 }
+  }
+}

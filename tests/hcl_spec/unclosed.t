@@ -1,0 +1,6 @@
+diagnostics {
+  error {
+    from { byte = 2 }
+    to { byte = 3 }
+  }
+}

@@ -1,0 +1,6 @@
+diagnostics {
+  error {
+    from { byte = 6 }
+    to { byte = 7 }
+  }
+}
