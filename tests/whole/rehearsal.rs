@@ -48,7 +48,7 @@ fn a_mistake_in_a_rehearsal_ends_as_without_one() {
 fn a_practice_cloud_prints_its_exports_and_serves_until_it_is_told_to_stop() {
     let folder = tempfile::tempdir().unwrap();
     let mut cloud = kiln(folder.path())
-        .args(["practice", "--scripted", "--ssh-port", "0"])
+        .args(["practice", "--scripted"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -62,7 +62,7 @@ fn a_practice_cloud_prints_its_exports_and_serves_until_it_is_told_to_stop() {
             break;
         }
     }
-    std::fs::write(folder.path().join("t.json"), template("ubuntu/images/*ubuntu-jammy-22.04-amd64-server-*", "b"))
+    std::fs::write(folder.path().join("t.json"), template("ubuntu/images/*ubuntu-jammy-22.04-amd64-server-*", "base"))
         .unwrap();
     let output = kiln(folder.path()).envs(exports).args(["validate", "t.json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
