@@ -109,6 +109,8 @@ pub async fn serve(args: PracticeArgs) -> u8 {
         // Nobody is told when a stream is closed.
         let _ = writeln!(out, "export {name}={value}");
     }
+    // A comment for the shell, and the end of the exports for programs that read them.
+    let _ = writeln!(out, "# Ctrl-C ends this cloud");
     let _ = out.flush();
     drop(out);
     signals.next().await;

@@ -56,11 +56,11 @@ fn a_practice_cloud_prints_its_exports_and_serves_until_it_is_told_to_stop() {
     let mut exports = Vec::new();
     for line in BufReader::new(cloud.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
-        exports.push((name.to_owned(), value.to_owned()));
-        if name == "KILN_SSH_PORT" || name == "AWS_EC2_METADATA_DISABLED" {
+        if line.starts_with('#') {
             break;
         }
+        let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
+        exports.push((name.to_owned(), value.to_owned()));
     }
     std::fs::write(folder.path().join("t.json"), template("ubuntu/images/*ubuntu-jammy-22.04-amd64-server-*", "base"))
         .unwrap();
